@@ -1,0 +1,234 @@
+//! Stage one: JSON to a raw struct, past every mistake on the way.
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use serde_path_to_error::{Path, Segment};
+
+use crate::{Problem, Problems, nearest};
+
+/// More mistakes than this are not listed: the reader has enough to do.
+const MOST_PROBLEMS: usize = 50;
+
+/// Collects the problems of one configuration through both stages.
+#[derive(Debug)]
+pub struct Reader {
+    filter: &'static str,
+    problems: Vec<Problem>,
+    warnings: Vec<Problem>,
+    /// Where stage one took a value out: stage two must not complain that it is missing.
+    taken_out: Vec<String>,
+}
+
+/// Reads `config` (JSON; empty, or only white space, means `{}`) into `T`, noting every mistake.
+/// What could not be read is left at its default.
+pub fn read<T: DeserializeOwned + Default>(filter: &'static str, config: &[u8]) -> (T, Reader) {
+    let mut reader =
+        Reader { filter, problems: Vec::new(), warnings: Vec::new(), taken_out: Vec::new() };
+    let config = if config.trim_ascii().is_empty() { b"{}" } else { config };
+    let mut value: Value = match serde_json::from_slice(config) {
+        Ok(value) => value,
+        Err(error) => {
+            reader.take_out(String::new(), format!("not valid JSON: {error}"));
+            return (T::default(), reader);
+        }
+    };
+    for _ in 0..MOST_PROBLEMS {
+        let error = match serde_path_to_error::deserialize::<_, T>(&value) {
+            Ok(raw) => return (raw, reader),
+            Err(error) => error,
+        };
+        let path = error.path().clone();
+        reader.take_out(written(&path), reworded(&error.inner().to_string()));
+        if !disarm::<T>(&mut value, &path) {
+            break;
+        }
+    }
+    (T::default(), reader)
+}
+
+impl Reader {
+    /// Notes a problem of stage two, unless stage one already complained about the same place.
+    pub fn problem(&mut self, path: impl Into<String>, message: impl Into<String>) {
+        let path = path.into();
+        if !self.taken_out.iter().any(|out| covers(out, &path)) {
+            self.problems.push(Problem { path, message: message.into() });
+        }
+    }
+
+    /// Notes something that the operator should know but that works.
+    pub fn warning(&mut self, path: impl Into<String>, message: impl Into<String>) {
+        self.warnings.push(Problem { path: path.into(), message: message.into() });
+    }
+
+    /// The warnings, if there was no problem.
+    ///
+    /// # Errors
+    ///
+    /// Every problem of both stages.
+    pub fn finish(self) -> Result<Vec<Problem>, Problems> {
+        if self.problems.is_empty() {
+            Ok(self.warnings)
+        } else {
+            Err(Problems { filter: self.filter, list: self.problems })
+        }
+    }
+
+    fn take_out(&mut self, path: String, message: String) {
+        self.taken_out.push(path.clone());
+        self.problems.push(Problem { path, message });
+    }
+}
+
+/// Whether a complaint about `outer` makes one about `inner` superfluous.
+fn covers(outer: &str, inner: &str) -> bool {
+    outer.is_empty()
+        || inner
+            .strip_prefix(outer)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+}
+
+fn written(path: &Path) -> String {
+    let mut out = String::new();
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => out.push_str(&format!("[{index}]")),
+            Segment::Map { key } | Segment::Enum { variant: key } => {
+                if !out.is_empty() {
+                    out.push('.');
+                }
+                out.push_str(key);
+            }
+            Segment::Unknown => {}
+        }
+    }
+    out
+}
+
+/// Takes the mistaken value at `path` out, so that reading can go on behind it: a member is removed,
+/// an element replaced by something empty that the type accepts (removing it would renumber the rest).
+/// False if there is nothing to take out.
+fn disarm<T: DeserializeOwned>(root: &mut Value, path: &Path) -> bool {
+    let segments: Vec<&Segment> = path.iter().collect();
+    let Some((last, parents)) = segments.split_last() else { return false };
+    let pointer: String = parents
+        .iter()
+        .map(|s| match s {
+            Segment::Seq { index } => format!("/{index}"),
+            Segment::Map { key } | Segment::Enum { variant: key } => {
+                format!("/{}", key.replace('~', "~0").replace('/', "~1"))
+            }
+            Segment::Unknown => String::new(),
+        })
+        .collect();
+    match last {
+        Segment::Map { key } | Segment::Enum { variant: key } => root
+            .pointer_mut(&pointer)
+            .and_then(Value::as_object_mut)
+            .is_some_and(|members| members.remove(key).is_some()),
+        Segment::Seq { index } => {
+            let at = format!("{pointer}/{index}");
+            let harmless =
+                [Value::Object(serde_json::Map::new()), "".into(), 0.into(), Value::Array(vec![])];
+            harmless.into_iter().any(|candidate| {
+                let Some(place) = root.pointer_mut(&at) else { return false };
+                *place = candidate;
+                match serde_path_to_error::deserialize::<_, T>(&*root) {
+                    Ok(_) => true,
+                    Err(error) => written(error.path()) != written(path),
+                }
+            })
+        }
+        Segment::Unknown => false,
+    }
+}
+
+/// Serde's message without the strings of the configuration, and with the nearest right word.
+fn reworded(message: &str) -> String {
+    let words: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    if message.starts_with("unknown field") || message.starts_with("unknown variant") {
+        if let Some((found, expected)) = words.split_first()
+            && let Some(near) = nearest(found, expected.iter().copied())
+        {
+            return format!("{message}; did you mean `{near}`?");
+        }
+        return message.to_owned();
+    }
+    // `invalid type: string "…", expected …`: the string may be a secret.
+    if let Some(start) = message.find("string \"")
+        && let Some(end) = message.rfind("\", expected")
+        && let (Some(before), Some(after)) = (message.get(..start), message.get(end + 1..))
+    {
+        return format!("{before}a string{after}");
+    }
+    message.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Debug, Default, Deserialize)]
+    #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+    struct Raw {
+        keys: Vec<RawKey>,
+        max_bytes: Option<u32>,
+    }
+
+    #[derive(Debug, Default, Deserialize)]
+    #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+    struct RawKey {
+        id: Option<String>,
+        models: Vec<String>,
+    }
+
+    fn problems(config: &str) -> Vec<String> {
+        let (raw, mut reader) = read::<Raw>("test", config.as_bytes());
+        for (i, key) in raw.keys.iter().enumerate() {
+            if key.id.is_none() {
+                reader.problem(format!("keys[{i}].id"), "missing");
+            }
+        }
+        match reader.finish() {
+            Ok(_) => Vec::new(),
+            Err(problems) => problems.list.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    #[test]
+    fn nothing_is_an_empty_object() {
+        assert!(problems("").is_empty());
+        assert!(problems(" \n").is_empty());
+    }
+
+    #[test]
+    fn all_mistakes_of_both_stages_are_named() {
+        let found = problems(
+            r#"{"keys": [{"id": 3, "models": ["a", 7]}, {"idd": "x"}, 9], "maxBytes": "1"}"#,
+        );
+        assert_eq!(
+            found,
+            [
+                "keys[0].id: invalid type: integer `3`, expected a string",
+                "keys[0].models[1]: invalid type: integer `7`, expected a string",
+                "keys[1].idd: unknown field `idd`, expected `id` or `models`; did you mean `id`?",
+                "keys[2]: invalid type: integer `9`, expected struct RawKey",
+                "maxBytes: invalid type: a string, expected u32",
+                "keys[1].id: missing",
+            ]
+        );
+    }
+
+    #[test]
+    fn broken_json_is_one_problem_without_a_path() {
+        let found = problems(r#"{"keys": "#);
+        assert_eq!(found.len(), 1);
+        assert!(found[0].starts_with("not valid JSON: EOF"), "{found:?}");
+    }
+
+    #[test]
+    fn a_string_of_the_configuration_is_never_repeated() {
+        let found = problems(r#"{"keys": "sk-\"secret, expected"}"#);
+        assert_eq!(found, ["keys: invalid type: a string, expected a sequence"]);
+    }
+}

@@ -1,0 +1,109 @@
+//! Performs effects: the only match over [`Effect`].
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use tollgate_effects::{Effect, Effects, LogLevel, Reply};
+
+use crate::host::{self, Buffer};
+
+/// "All of it", for buffer calls: the host clamps to what it holds, and `start + ALL` fits a u32.
+pub(crate) const ALL: usize = 0x7fff_ffff;
+
+/// More counters than this are not defined: the host never forgets one. Cores bound their names
+/// long before.
+const MOST_COUNTERS: usize = 4096;
+
+/// Ids of the counters defined so far. One per plugin, since each definition makes a new id.
+#[derive(Default)]
+pub(crate) struct Counters(RefCell<HashMap<Cow<'static, str>, u32>>);
+
+impl Counters {
+    fn add(&self, metric: Cow<'static, str>, by: u64) {
+        // The host rejects increments of 0.
+        let Ok(by @ 1..) = i64::try_from(by) else { return };
+        let Ok(mut ids) = self.0.try_borrow_mut() else { return };
+        let id = match ids.get(&metric) {
+            Some(id) => *id,
+            None if ids.len() >= MOST_COUNTERS => return,
+            None => {
+                let Some(id) = host::define_counter(&metric) else { return };
+                ids.insert(metric, id);
+                id
+            }
+        };
+        host::increment(id, by);
+    }
+}
+
+/// Performs `effects` in order, up to and including a reply. Whether there was one.
+pub(crate) fn perform(effects: Effects, counters: &Counters) -> bool {
+    for effect in effects {
+        let done = match effect {
+            Effect::ClearRouteCache => host::foreign("clear_route_cache", &[]),
+            Effect::Count { metric, by } => {
+                counters.add(metric, by);
+                true
+            }
+            Effect::EditBody { on, start, len, with } => edit(Buffer::body(on), start, len, &with),
+            Effect::Log { level, message } => {
+                host::log(level as u32, &message);
+                true
+            }
+            Effect::RemoveHeader { on, name } => host::remove_header(on, &name),
+            Effect::ReplaceBody { on, with } => host::set_buffer(Buffer::body(on), 0, ALL, &with),
+            Effect::Reply(reply) => {
+                send(&reply);
+                return true;
+            }
+            Effect::SetFilterState { key, value } => host::set_property(key, &value),
+            Effect::SetHeader { on, name, value } => host::set_header(on, &name, &value),
+        };
+        if !done {
+            host::log(LogLevel::Warn as u32, "tollgate: the host refused an effect");
+        }
+    }
+    false
+}
+
+/// Replaces `len` bytes at `start`. The host only replaces at the front (and appends), so the bytes
+/// before `start` are read and written again; the ones behind are not touched.
+fn edit(buffer: Buffer, start: usize, len: usize, with: &[u8]) -> bool {
+    let Some(mut front) = host::buffer(buffer, 0, start) else { return false };
+    if front.len() != start {
+        return false;
+    }
+    front.extend_from_slice(with);
+    let Some(replaced) = start.checked_add(len) else { return false };
+    if host::set_buffer(buffer, 0, replaced, &front) {
+        return true;
+    }
+    // Hosts of before 2022 replace all or nothing.
+    let Some(behind) = host::buffer(buffer, replaced, ALL) else { return false };
+    front.extend_from_slice(&behind);
+    host::set_buffer(buffer, 0, ALL, &front)
+}
+
+fn send(reply: &Reply) {
+    let pairs: Vec<(&[u8], &[u8])> =
+        reply.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_slice())).collect();
+    host::reply(reply.status, &reply.details, &reply.body, &to_wire(&pairs));
+}
+
+/// The ABI's serialization of a header map (the inverse of `Headers::from_wire`).
+fn to_wire(pairs: &[(&[u8], &[u8])]) -> Vec<u8> {
+    let length = |n: usize| u32::try_from(n).unwrap_or(0).to_le_bytes();
+    let mut out = length(pairs.len()).to_vec();
+    for (name, value) in pairs {
+        out.extend(length(name.len()));
+        out.extend(length(value.len()));
+    }
+    for (name, value) in pairs {
+        for part in [name, value] {
+            out.extend_from_slice(part);
+            out.push(0);
+        }
+    }
+    out
+}

@@ -1,0 +1,195 @@
+//! The host's side of one exchange: each callback is read, call, perform.
+
+use std::rc::Rc;
+
+use proxy_wasm::traits::{Context as ProxyContext, HttpContext};
+use proxy_wasm::types::Action;
+use tollgate_effects::{
+    Body, Context, Direction, Effects, Flow, Headers, LogLevel, Phase, Plugin, Properties, Reply,
+    Stream, Want,
+};
+
+use crate::effects::{ALL, Counters, perform};
+use crate::host::{self, Buffer};
+
+/// Properties straight from the host.
+struct HostProperties;
+
+impl Properties for HostProperties {
+    fn property(&self, path: &[&str]) -> Option<Vec<u8>> {
+        host::property(path)
+    }
+}
+
+/// How far one body got.
+#[derive(Default)]
+struct Progress {
+    /// Bytes that the host holds and the core has seen.
+    seen: usize,
+    ended: bool,
+}
+
+/// One exchange of plugin `P`. Without a stream (the plugin was never configured) it refuses all.
+pub(crate) struct Exchange<P: Plugin> {
+    stream: Option<P::Stream>,
+    counters: Rc<Counters>,
+    request: Progress,
+    response: Progress,
+    replied: bool,
+}
+
+impl<P: Plugin> Exchange<P> {
+    pub(crate) fn new(stream: Option<P::Stream>, counters: Rc<Counters>) -> Self {
+        Self {
+            stream,
+            counters,
+            request: Progress::default(),
+            response: Progress::default(),
+            replied: false,
+        }
+    }
+
+    fn wants(&self, phase: Phase) -> Want {
+        match &self.stream {
+            Some(stream) if !self.replied => stream.wants(phase),
+            _ => Want::Nothing,
+        }
+    }
+
+    /// Steps 3 and 4: calls the core and performs its effects.
+    fn call(
+        &mut self,
+        method: impl FnOnce(&mut P::Stream, Context<'_>, &mut Effects) -> Flow,
+    ) -> Action {
+        let Some(stream) = &mut self.stream else { return Action::Continue };
+        let now = if P::READS_CLOCK { host::now() } else { 0 };
+        let mut effects = Effects::new();
+        let flow = method(stream, Context { now, properties: &HostProperties }, &mut effects);
+        self.replied |= perform(effects, &self.counters);
+        if self.replied || flow == Flow::Pause { Action::Pause } else { Action::Continue }
+    }
+
+    fn on_headers(&mut self, of: Direction, end: bool) -> Action {
+        let wire = host::headers(of);
+        let Some(headers) = wire.as_deref().and_then(Headers::from_wire) else {
+            return self.refuse("the host gave no readable headers");
+        };
+        self.call(|stream, ctx, out| match of {
+            Direction::Request => stream.on_request_headers(ctx, &headers, end, out),
+            Direction::Response => stream.on_response_headers(ctx, &headers, end, out),
+        })
+    }
+
+    /// `size` is what the host holds of the body.
+    fn on_body(&mut self, of: Direction, size: usize, end: bool) -> Action {
+        let (phase, progress) = match of {
+            Direction::Request => (Phase::RequestBody, &self.request),
+            Direction::Response => (Phase::ResponseBody, &self.response),
+        };
+        let start = progress.seen;
+        let bytes = match self.wants(phase) {
+            Want::Nothing => {
+                self.progress(of, 0, end);
+                return if self.replied { Action::Pause } else { Action::Continue };
+            }
+            Want::Pieces => host::buffer(Buffer::body(of), start, size.saturating_sub(start)),
+            Want::Whole if end => host::buffer(Buffer::body(of), 0, ALL),
+            Want::Whole => Some(Vec::new()),
+        };
+        // An empty body has no buffer on some hosts.
+        let bytes = bytes.unwrap_or_default();
+        let body = Body { bytes: &bytes, held: size.max(bytes.len()), end };
+        let action = self.call(|stream, ctx, out| match of {
+            Direction::Request => stream.on_request_body(ctx, body, out),
+            Direction::Response => stream.on_response_body(ctx, body, out),
+        });
+        let held = if matches!(action, Action::Pause) { size } else { 0 };
+        self.progress(of, held, end);
+        action
+    }
+
+    fn progress(&mut self, of: Direction, seen: usize, ended: bool) {
+        let progress = match of {
+            Direction::Request => &mut self.request,
+            Direction::Response => &mut self.response,
+        };
+        *progress = Progress { seen, ended };
+    }
+
+    /// Trailers end a body that no piece ended: the core sees a last, empty piece.
+    fn on_trailers(&mut self, of: Direction) -> Action {
+        let progress = match of {
+            Direction::Request => &self.request,
+            Direction::Response => &self.response,
+        };
+        if progress.ended {
+            return Action::Continue;
+        }
+        let held = progress.seen;
+        self.on_body(of, held, true)
+    }
+
+    /// Fails closed.
+    fn refuse(&mut self, why: &str) -> Action {
+        host::log(LogLevel::Error as u32, &format!("{}: {why}", P::NAME));
+        let reply = Reply {
+            status: 500,
+            headers: vec![("content-type".into(), b"application/json".to_vec())],
+            body: br#"{"error":{"message":"the gateway is not configured correctly","type":"server_error","param":null,"code":"internal_error"}}"#.to_vec(),
+            details: "tollgate_internal_error".into(),
+        };
+        self.replied = perform(vec![tollgate_effects::Effect::Reply(reply)], &self.counters);
+        Action::Pause
+    }
+}
+
+impl<P: Plugin> ProxyContext for Exchange<P> {}
+
+impl<P: Plugin> HttpContext for Exchange<P> {
+    fn on_http_request_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
+        if self.stream.is_none() {
+            return self.refuse("a request came before a configuration was accepted");
+        }
+        self.on_headers(Direction::Request, end_of_stream)
+    }
+
+    fn on_http_request_body(&mut self, body_size: usize, end_of_stream: bool) -> Action {
+        self.on_body(Direction::Request, body_size, end_of_stream)
+    }
+
+    fn on_http_request_trailers(&mut self, _: usize) -> Action {
+        self.on_trailers(Direction::Request)
+    }
+
+    fn on_http_response_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
+        match self.wants(Phase::ResponseHeaders) {
+            Want::Nothing => Action::Continue,
+            _ => self.on_headers(Direction::Response, end_of_stream),
+        }
+    }
+
+    fn on_http_response_body(&mut self, body_size: usize, end_of_stream: bool) -> Action {
+        if self.replied {
+            // Our own reply on its way out.
+            return Action::Continue;
+        }
+        self.on_body(Direction::Response, body_size, end_of_stream)
+    }
+
+    fn on_http_response_trailers(&mut self, _: usize) -> Action {
+        if self.replied {
+            return Action::Continue;
+        }
+        self.on_trailers(Direction::Response)
+    }
+
+    fn on_log(&mut self) {
+        let asked = self.stream.as_ref().is_some_and(|s| s.wants(Phase::Log) != Want::Nothing);
+        if asked {
+            let _ = self.call(|stream, ctx, out| {
+                stream.on_log(ctx, out);
+                Flow::Continue
+            });
+        }
+    }
+}

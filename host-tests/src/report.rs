@@ -1,0 +1,82 @@
+//! What a host observed: the output of `tollgate run --json`, and what expectations are judged on.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// Everything observed in one run of a scenario.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// One per exchange of the file, in order.
+    pub exchanges: Vec<Observed>,
+}
+
+/// One exchange as observed from outside.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Observed {
+    /// The exchange's name, or its number from 1.
+    pub name: String,
+    /// The requests that reached upstreams, in order.
+    pub upstream: Vec<UpstreamRequest>,
+    /// What the client got.
+    pub response: Response,
+    /// Filter state that the filters set (`tollgate.*`) and properties that the scenario asks for.
+    pub properties: BTreeMap<String, Value>,
+    /// Every metric of the filters, after the exchange.
+    pub metrics: BTreeMap<String, i64>,
+    /// Lines that filters logged during the exchange.
+    pub logs: Vec<LogLine>,
+}
+
+/// A request as an upstream got it.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UpstreamRequest {
+    /// Method.
+    pub method: String,
+    /// Path and query.
+    pub path: String,
+    /// Headers in order, `host` for `:authority`.
+    pub headers: Vec<(String, String)>,
+    /// The body, if it is UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// The body, if it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body_base64: Option<String>,
+}
+
+/// A response as the client got it.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Response {
+    /// HTTP status; 0 if none came.
+    pub status: u16,
+    /// Headers in order.
+    pub headers: Vec<(String, String)>,
+    /// The body, if it is UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// The body, if it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body_base64: Option<String>,
+    /// Whether the gateway answered itself.
+    pub local_reply: bool,
+    /// Whether the stream broke off.
+    pub reset: bool,
+}
+
+/// A line of a filter.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LogLine {
+    /// `trace`, `debug`, `info`, `warn`, `error` or `critical`.
+    pub level: String,
+    /// The filter's name in the chain.
+    pub filter: String,
+    /// Its text.
+    pub message: String,
+}

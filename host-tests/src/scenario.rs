@@ -1,0 +1,353 @@
+//! The scenario file: one test, two hosts.
+//!
+//! These types *are* the format (design: "The scenario file"); reading them checks names and shapes,
+//! [`crate::runner`] gives them meaning. A file has no host-specific part: what a real Envoy cannot
+//! honour is reported by [`Scenario::wasmtime_only`] with its reason.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// One scenario file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Scenario {
+    /// The behaviour, as a sentence.
+    pub description: String,
+    /// Where it runs.
+    #[serde(default = "both_hosts")]
+    pub hosts: Vec<HostName>,
+    /// Virtual time at the start, RFC 3339 (wasmtime only).
+    pub clock: Option<String>,
+    /// Worker threads; exchanges go round.
+    pub workers: Option<u32>,
+    /// Environment variables of every VM.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// What `get_property` answers beyond what the exchange implies, by dotted path (wasmtime only).
+    #[serde(default)]
+    pub properties: BTreeMap<String, Value>,
+    /// The host's limits.
+    #[serde(default)]
+    pub limits: Limits,
+    /// The route's retry policy.
+    #[serde(default)]
+    pub route: Route,
+    /// Answers to HTTP and gRPC callouts, per cluster, in order.
+    #[serde(default)]
+    pub callouts: BTreeMap<String, Vec<Callout>>,
+    /// The filters, in request order.
+    pub chain: Vec<Link>,
+    /// The exchanges, in order.
+    pub exchanges: Vec<Exchange>,
+}
+
+/// A host that runs scenarios.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub enum HostName {
+    /// A real Envoy with a scripted upstream.
+    Envoy,
+    /// Ours: in process, virtual time.
+    Wasmtime,
+}
+
+fn both_hosts() -> Vec<HostName> {
+    vec![HostName::Wasmtime, HostName::Envoy]
+}
+
+/// Limits of the host.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Limits {
+    /// `per_connection_buffer_limit_bytes`; Envoy's default is 1 MiB.
+    pub buffer_bytes: Option<u32>,
+}
+
+/// The route that the exchanges take.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Route {
+    /// Statuses that make the router try the next upstream.
+    #[serde(default)]
+    pub retry_on: Vec<u16>,
+    /// Response headers that do, by name.
+    #[serde(default)]
+    pub retriable_headers: Vec<String>,
+}
+
+/// An answer to a callout.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Callout {
+    /// HTTP status; 200 if absent.
+    pub status: Option<u16>,
+    /// Headers.
+    #[serde(default)]
+    pub headers: BTreeMap<String, HeaderValue>,
+    /// The body.
+    #[serde(flatten)]
+    pub body: BodySource,
+    /// Virtual time until it comes.
+    #[serde(default)]
+    pub delay_ms: u64,
+}
+
+/// One filter of the chain.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Link {
+    /// A filter of this repository, by name.
+    pub filter: Option<String>,
+    /// Any proxy-wasm module, relative to the file.
+    pub wasm: Option<String>,
+    /// Its configuration: an object for ours, any string for others.
+    pub config: Option<Value>,
+    /// The configuration in a file, YAML or JSON, relative to the scenario.
+    pub config_file: Option<String>,
+    /// Envoy's `allow_on_headers_stop_iteration`; true if absent.
+    pub allow_on_headers_stop_iteration: Option<bool>,
+    /// Downstream if absent.
+    #[serde(default)]
+    pub at: Position,
+    /// What a trap does; `failReload` if absent.
+    #[serde(default)]
+    pub failure_policy: FailurePolicy,
+}
+
+/// Where a filter runs.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub enum Position {
+    /// Once per request.
+    #[default]
+    Downstream,
+    /// Once per attempt.
+    Upstream,
+}
+
+/// Envoy's `failure_policy`.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub enum FailurePolicy {
+    /// 503 for good.
+    FailClosed,
+    /// As if the filter were not there.
+    FailOpen,
+    /// 503 until a new VM has started.
+    #[default]
+    FailReload,
+}
+
+/// A request, what its upstreams do, and what must come of it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Exchange {
+    /// For messages; the number if absent.
+    pub name: Option<String>,
+    /// Virtual time to let pass before it, such as `30s` (wasmtime only).
+    pub advance: Option<String>,
+    /// Runs interleaved with its concurrent neighbours (wasmtime only).
+    #[serde(default)]
+    pub concurrent: bool,
+    /// What the client sends.
+    pub request: Request,
+    /// What upstreams answer: one per attempt, in order.
+    #[serde(default)]
+    pub upstream: Vec<Upstream>,
+    /// What must come of it.
+    #[serde(default)]
+    pub expect: Expect,
+}
+
+/// What the client sends.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Request {
+    /// GET, or POST if there is a body, if absent.
+    pub method: Option<String>,
+    /// Path and query.
+    pub path: String,
+    /// Headers besides pseudo-headers; `host` is `gateway.test` if absent.
+    #[serde(default)]
+    pub headers: BTreeMap<String, HeaderValue>,
+    /// A JSON body, with its content type unless the headers name one.
+    pub json: Option<Value>,
+    /// A text body.
+    pub body: Option<String>,
+    /// A binary body.
+    pub body_base64: Option<String>,
+    /// A body in a file, relative to the scenario.
+    pub body_file: Option<String>,
+    /// How the body is cut.
+    #[serde(default)]
+    pub chunks: Chunks,
+    /// Trailers after the body.
+    #[serde(default)]
+    pub trailers: BTreeMap<String, HeaderValue>,
+    /// The client goes away after this many bytes of the response body.
+    pub abort_after_bytes: Option<u64>,
+}
+
+/// What one upstream attempt does.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Upstream {
+    /// Endpoint metadata by filter namespace, such as `tollgate: {provider: anthropic}`.
+    #[serde(default)]
+    pub host_metadata: BTreeMap<String, BTreeMap<String, String>>,
+    /// 200 if absent.
+    pub status: Option<u16>,
+    /// Response headers.
+    #[serde(default)]
+    pub headers: BTreeMap<String, HeaderValue>,
+    /// A JSON body, with its content type unless the headers name one.
+    pub json: Option<Value>,
+    /// A text body.
+    pub body: Option<String>,
+    /// A binary body.
+    pub body_base64: Option<String>,
+    /// A body in a file, relative to the scenario.
+    pub body_file: Option<String>,
+    /// A server-sent event stream, an event per item: a string or an object is its `data:`, an
+    /// object with only `event` and `data` is both.
+    pub sse: Option<Vec<Value>>,
+    /// How the body is cut.
+    #[serde(default)]
+    pub chunks: Chunks,
+    /// Trailers after the body.
+    #[serde(default)]
+    pub trailers: BTreeMap<String, HeaderValue>,
+    /// Cuts the connection instead of ending the body.
+    #[serde(default)]
+    pub reset: bool,
+}
+
+/// A body given in one of several ways; none is no body.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BodySource {
+    /// JSON.
+    pub json: Option<Value>,
+    /// Text.
+    pub body: Option<String>,
+    /// Binary.
+    pub body_base64: Option<String>,
+}
+
+/// A header's value or values.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(untagged)]
+pub enum HeaderValue {
+    /// A number or a boolean, as written.
+    Bool(bool),
+    /// A number, as written.
+    Number(serde_json::Number),
+    /// One value.
+    Text(String),
+    /// Bytes that need not be UTF-8.
+    Bytes {
+        /// Standard alphabet, padded.
+        base64: String,
+    },
+    /// A repeated header.
+    List(Vec<HeaderValue>),
+    /// In expectations: must be absent.
+    Absent(()),
+}
+
+/// How a body is cut into pieces.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+#[serde(untagged)]
+pub enum Chunks {
+    /// In one piece.
+    #[default]
+    Unset,
+    /// `whole`, `every-byte` or `seed:N`.
+    Named(String),
+    /// At these offsets.
+    At(Vec<usize>),
+}
+
+/// What must come of an exchange; what is not named is not judged.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Expect {
+    /// The requests that reached upstreams, in order; `[]` means none did.
+    pub upstream: Option<Vec<ExpectUpstream>>,
+    /// What the client got.
+    pub response: Option<ExpectResponse>,
+    /// Filter state or properties at the end, by dotted path; a string is exact (JSON is a subset).
+    #[serde(default)]
+    pub properties: BTreeMap<String, Value>,
+    /// Metrics after the exchange, as the host's stats show them.
+    #[serde(default)]
+    pub metrics: BTreeMap<String, Value>,
+    /// The host's log.
+    pub logs: Option<ExpectLogs>,
+}
+
+/// What must have reached an upstream.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExpectUpstream {
+    /// Exact.
+    pub method: Option<String>,
+    /// Exact.
+    pub path: Option<String>,
+    /// Exact values; `null`: absent.
+    #[serde(default)]
+    pub headers: BTreeMap<String, HeaderValue>,
+    /// A subset of the JSON body.
+    pub json: Option<Value>,
+    /// The exact body.
+    pub body: Option<String>,
+    /// Texts that occur in the body.
+    #[serde(default)]
+    pub body_contains: Vec<String>,
+    /// Texts that do not occur anywhere in the request, headers included.
+    #[serde(default)]
+    pub nowhere: Vec<String>,
+}
+
+/// What the client must have got.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExpectResponse {
+    /// Exact.
+    pub status: Option<u16>,
+    /// Exact values; `null`: absent.
+    #[serde(default)]
+    pub headers: BTreeMap<String, HeaderValue>,
+    /// A subset of the JSON body.
+    pub json: Option<Value>,
+    /// The exact body.
+    pub body: Option<String>,
+    /// Texts that occur in the body.
+    #[serde(default)]
+    pub body_contains: Vec<String>,
+    /// Texts that do not occur anywhere in the response, headers included.
+    #[serde(default)]
+    pub nowhere: Vec<String>,
+    /// The data of its server-sent events, in order: text exact, JSON a subset.
+    pub sse: Option<Vec<Value>>,
+    /// Whether the answer is the gateway's own.
+    pub local_reply: Option<bool>,
+    /// Whether the stream was reset.
+    pub reset: Option<bool>,
+}
+
+/// What must be in the log.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExpectLogs {
+    /// No line more severe than this: `debug`, `info`, `warn`, `error`.
+    pub none_above: Option<String>,
+    /// Texts that occur.
+    #[serde(default)]
+    pub contain: Vec<String>,
+    /// Texts that do not.
+    #[serde(default)]
+    pub nowhere: Vec<String>,
+}
