@@ -1,0 +1,101 @@
+//! A scenario made ready to run: files read, bodies cut, names resolved. Both hosts run a [`Plan`].
+
+use std::path::PathBuf;
+
+use crate::scenario::{Expect, FailurePolicy, HostName, Position, Scenario};
+
+/// A scenario with nothing left to look up.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The file, for messages.
+    pub path: PathBuf,
+    /// The file's content.
+    pub scenario: Scenario,
+    /// The filters, in request order.
+    pub chain: Vec<Filter>,
+    /// The exchanges, in order.
+    pub exchanges: Vec<Exchange>,
+}
+
+/// One filter of the chain.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    /// Unique in the chain; for logs and as the plugin's name.
+    pub name: String,
+    /// The compiled module.
+    pub wasm: PathBuf,
+    /// The plugin configuration as the module gets it.
+    pub config: Vec<u8>,
+    /// Where it runs.
+    pub at: Position,
+    /// Envoy's `allow_on_headers_stop_iteration`.
+    pub allow_on_headers_stop_iteration: bool,
+    /// What a trap does.
+    pub failure_policy: FailurePolicy,
+}
+
+/// A header map in order; values are any bytes.
+pub type Headers = Vec<(String, Vec<u8>)>;
+
+/// One exchange.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// The name, or the number from 1.
+    pub name: String,
+    /// Virtual time to let pass before it, in nanoseconds.
+    pub advance_nanos: u64,
+    /// Runs interleaved with its concurrent neighbours.
+    pub concurrent: bool,
+    /// What the client sends.
+    pub request: Request,
+    /// What upstreams do, one per attempt.
+    pub upstream: Vec<Upstream>,
+    /// What must come of it.
+    pub expect: Expect,
+}
+
+/// What the client sends.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// HTTP method.
+    pub method: String,
+    /// Path and query.
+    pub path: String,
+    /// Value of `:authority`.
+    pub authority: String,
+    /// Other headers in order; no pseudo-headers. `content-length` only if the scenario names it or
+    /// the body comes in one piece; cut bodies go chunked.
+    pub headers: Headers,
+    /// The body's pieces; `None` is no body, `Some(vec![])` an empty one.
+    pub body: Option<Vec<Vec<u8>>>,
+    /// Trailers; empty is none.
+    pub trailers: Headers,
+    /// The client goes away after this many bytes of the response body.
+    pub abort_after_bytes: Option<u64>,
+}
+
+/// What one upstream attempt does.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    /// Endpoint metadata: namespace, key, value.
+    pub host_metadata: Vec<(String, Vec<(String, String)>)>,
+    /// HTTP status.
+    pub status: u16,
+    /// Response headers, as [`Request::headers`].
+    pub headers: Headers,
+    /// As [`Request::body`].
+    pub body: Option<Vec<Vec<u8>>>,
+    /// Trailers; empty is none.
+    pub trailers: Headers,
+    /// Cuts the connection instead of ending the body.
+    pub reset: bool,
+}
+
+impl Plan {
+    /// Why this scenario cannot run on `host`; `None` if it can. On Envoy: a field that only the
+    /// wasmtime host honours, or `hosts` that leaves Envoy out.
+    pub fn skip_reason(&self, host: HostName) -> Option<String> {
+        let _ = host;
+        None
+    }
+}
