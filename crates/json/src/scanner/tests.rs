@@ -1,0 +1,310 @@
+//! Tables for single rules; properties against serde_json for everything else.
+
+use std::fmt;
+
+use proptest::prelude::*;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::Value;
+
+use super::*;
+
+const WANTED: &[Wanted] = &[
+    Wanted { key: "model", keep: 64 },
+    Wanted { key: "stream", keep: 5 },
+    Wanted { key: "max_tokens", keep: 20 },
+];
+
+/// Scans `document` cut at `cuts` (ascending).
+fn scan(document: &[u8], cuts: &[usize]) -> (Result<(), Error>, Scanner) {
+    let mut scanner = Scanner::new(WANTED, Limits::default());
+    let mut from = 0;
+    for &cut in cuts.iter().chain([&document.len()]) {
+        if let Err(error) = scanner.push(&document[from..cut.max(from)]) {
+            return (Err(error), scanner);
+        }
+        from = cut.max(from);
+    }
+    (scanner.finish(), scanner)
+}
+
+/// Scans whole, by byte, and at every two-way cut; asserts that it makes no difference.
+fn scan_all_ways(document: &[u8]) -> (Result<(), Error>, Scanner) {
+    let (result, whole) = scan(document, &[]);
+    let bytes: Vec<usize> = (0..document.len()).collect();
+    let mut ways: Vec<Vec<usize>> = (0..document.len()).map(|cut| vec![cut]).collect();
+    ways.push(bytes);
+    for cuts in ways {
+        let (other, scanner) = scan(document, &cuts);
+        let text = String::from_utf8_lossy(document);
+        assert_eq!(other, result, "{text} cut at {cuts:?}");
+        if result.is_ok() {
+            assert_eq!(scanner.members, whole.members, "{text} cut at {cuts:?}");
+            assert_eq!(scanner.object_start, whole.object_start, "{text} cut at {cuts:?}");
+        }
+    }
+    (result, whole)
+}
+
+#[test]
+fn finds_members_of_the_top_level_only() {
+    let document = br#" {"a":{"model":1,"b":[{"model":2}]}, "model" : "gpt-4o" ,"stream":true}"#;
+    let (result, scanner) = scan_all_ways(document);
+    assert_eq!(result, Ok(()));
+    let model = scanner.member(0);
+    assert_eq!((model.count, model.exact, model.kind), (1, 1, Kind::String));
+    assert_eq!(model.raw(), Some(&br#""gpt-4o""#[..]));
+    assert_eq!(model.text().as_deref(), Some("gpt-4o"));
+    assert_eq!(&document[model.range.clone().unwrap()], br#""gpt-4o""#);
+    assert_eq!((scanner.member(1).kind, scanner.member(1).raw()), (Kind::Bool, Some(&b"true"[..])));
+    assert_eq!(*scanner.member(2), Member::default());
+    assert_eq!(scanner.member(99).kind, Kind::Absent);
+    assert_eq!(scanner.object_start(), Some(2));
+}
+
+#[test]
+fn counts_keys_that_some_parser_takes_for_the_same() {
+    for (document, count, exact) in [
+        (r#"{}"#, 0, 0),
+        (r#"{"model":1,"model":2}"#, 2, 2),
+        (r#"{"mod\u0065l":1}"#, 1, 1),
+        (r#"{"Model":1,"MODEL":2,"model":3}"#, 3, 1),
+        (r#"{"\u004dodel":1}"#, 1, 0),
+        (r#"{"models":1,"mode":2,"model ":3,"":4,"model\u0000":5}"#, 0, 0),
+        (r#"{"mödel":1,"m\u00f6del":1,"\ud83d\ude00model":1}"#, 0, 0),
+    ] {
+        let (result, scanner) = scan_all_ways(document.as_bytes());
+        let model = scanner.member(0);
+        assert_eq!((result, model.count, model.exact), (Ok(()), count, exact), "{document}");
+    }
+    // Go folds these two letters into ASCII.
+    let (_, scanner) = scan_all_ways("{\"\u{17f}tream\":1,\"max_to\\u212Aens\":1}".as_bytes());
+    assert_eq!((scanner.member(1).count, scanner.member(1).exact), (1, 0));
+    assert_eq!((scanner.member(2).count, scanner.member(2).exact), (1, 0));
+}
+
+#[test]
+fn keeps_no_more_of_a_value_than_wanted() {
+    let (_, scanner) = scan_all_ways(br#"{"stream":false,"max_tokens":123456789012345678901}"#);
+    assert_eq!(scanner.member(1).raw(), Some(&b"false"[..]));
+    let long = scanner.member(2);
+    assert_eq!((long.kind, long.raw(), long.too_long()), (Kind::Number, None, true));
+    assert_eq!(long.range, Some(29..50));
+    // A later occurrence begins anew.
+    let (_, scanner) = scan_all_ways(br#"{"stream":[1,2,3,4,5],"stream":{}}"#);
+    assert_eq!((scanner.member(1).kind, scanner.member(1).raw()), (Kind::Object, Some(&b"{}"[..])));
+}
+
+#[test]
+fn names_the_offending_byte() {
+    let syntax = |offset| Err(Error::Syntax { offset });
+    for (document, expected) in [
+        ("", Err(Error::Incomplete)),
+        (" \n", Err(Error::Incomplete)),
+        ("{", Err(Error::Incomplete)),
+        (r#"{"a":"b"#, Err(Error::Incomplete)),
+        ("[]", Err(Error::NotAnObject)),
+        ("null", Err(Error::NotAnObject)),
+        ("\u{feff}{}", Err(Error::NotAnObject)),
+        (r#"{"a":1}}"#, syntax(7)),
+        (r#"{"a":1} x"#, syntax(8)),
+        (r#"{"a":1,}"#, syntax(7)),
+        (r#"{,"a":1}"#, syntax(1)),
+        (r#"{"a" 1}"#, syntax(5)),
+        (r#"{a:1}"#, syntax(1)),
+        (r#"{"a":[1,]}"#, syntax(8)),
+        (r#"{"a":[1}}"#, syntax(7)),
+        (r#"{"a":01}"#, syntax(6)),
+        (r#"{"a":1.}"#, syntax(7)),
+        (r#"{"a":-}"#, syntax(6)),
+        (r#"{"a":1e}"#, syntax(7)),
+        (r#"{"a":+1}"#, syntax(5)),
+        (r#"{"a":tru}"#, syntax(8)),
+        (r#"{"a":nulll}"#, syntax(9)),
+        (r#"{"a":NaN}"#, syntax(5)),
+        ("{\"a\":\"plain\n\"}", syntax(11)),
+        (r#"{"a":"\x"}"#, syntax(7)),
+        (r#"{"a":"\u12g4"}"#, syntax(10)),
+        (r#"{"a":"\ud83d"}"#, syntax(12)),
+        (r#"{"a":"\ud83d\n"}"#, syntax(13)),
+        (r#"{"a":"\ude00"}"#, syntax(11)),
+        (r#"{'a':1}"#, syntax(1)),
+    ] {
+        assert_eq!(scan_all_ways(document.as_bytes()).0, expected, "{document}");
+    }
+    for (document, offset) in
+        [(&b"{\"a\":\"\xff\"}"[..], 6), (b"{\"a\":\"\xc3\"}", 7), (b"{\"\xed\xa0\x80\":1}", 3)]
+    {
+        assert_eq!(scan_all_ways(document).0, syntax(offset), "{document:?}");
+    }
+}
+
+#[test]
+fn stops_at_the_depth_limit_and_not_before() {
+    for (depth, most) in [(1, 1), (2, 1), (65, 65), (66, 65), (1024, 1024), (1025, 2000)] {
+        let document = format!("{{\"a\":{}{}}}", "[".repeat(depth - 1), "]".repeat(depth - 1));
+        let document = if depth == 1 { "{}".into() } else { document };
+        let mut scanner = Scanner::new(WANTED, Limits { depth: most });
+        let result = scanner.push(document.as_bytes()).and_then(|()| scanner.finish());
+        let expected = match usize::from(most.min(Limits::MOST_DEPTH)) {
+            most if depth <= most => Ok(()),
+            most => Err(Error::TooDeep { offset: most + 4 }),
+        };
+        assert_eq!(result, expected, "{depth} levels, limit {most}");
+    }
+}
+
+#[test]
+fn an_error_stays() {
+    let mut scanner = Scanner::new(WANTED, Limits::default());
+    let error = Err(Error::Syntax { offset: 1 });
+    assert_eq!(scanner.push(b"{x"), error);
+    assert_eq!(scanner.push(b"{}"), error);
+    assert_eq!(scanner.finish(), error);
+}
+
+/// The members of an object in order, repeats included, as serde_json reads them.
+struct Pairs(Vec<(String, Value)>);
+
+impl<'de> serde::Deserialize<'de> for Pairs {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Pairs;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+        deserializer.deserialize_map(Object)
+    }
+}
+
+/// Asserts that the scanner and serde_json agree on `document`.
+fn agree(document: &[u8], cuts: &[usize]) {
+    let text = String::from_utf8_lossy(document);
+    let (result, scanner) = scan(document, cuts);
+    let pairs = match serde_json::from_slice::<Pairs>(document) {
+        Ok(Pairs(pairs)) => pairs,
+        Err(error) => {
+            // The differences that the crate's documentation names.
+            let documented = ["number out of range", "recursion limit exceeded"];
+            if !documented.iter().any(|known| error.to_string().contains(known)) {
+                assert!(result.is_err(), "serde_json: {error}\n{text}\n{cuts:?}");
+            }
+            return;
+        }
+    };
+    assert_eq!(result, Ok(()), "{text}\n{cuts:?}");
+    for (index, wanted) in WANTED.iter().enumerate() {
+        let member = scanner.member(index);
+        let exact: Vec<&Value> =
+            pairs.iter().filter(|(k, _)| k == wanted.key).map(|(_, v)| v).collect();
+        let folded = |key: &str| key.replace('ſ', "s").replace('\u{212a}', "k");
+        let count =
+            pairs.iter().filter(|(k, _)| folded(k).eq_ignore_ascii_case(wanted.key)).count();
+        assert_eq!(member.exact as usize, exact.len(), "{text}");
+        assert_eq!(member.count as usize, count, "{text}");
+        let Some(value) = exact.last() else {
+            assert_eq!((member.kind, &member.range), (Kind::Absent, &None));
+            continue;
+        };
+        let raw = &document[member.range.clone().unwrap()];
+        assert_eq!(serde_json::from_slice::<Value>(raw).unwrap(), **value, "{text}");
+        assert_eq!(member.raw(), (raw.len() <= wanted.keep).then_some(raw));
+        if let Some(raw) = member.raw() {
+            assert_eq!(crate::unescape(raw).as_deref(), value.as_str());
+        }
+    }
+}
+
+/// JSON text with the freedom that writers have: white space, escapes, number forms, repeated keys.
+fn json() -> impl Strategy<Value = String> {
+    let space = prop::sample::select(vec!["", "", "", " ", "\n\t", "\r\n  "]);
+    let character = prop_oneof![
+        8 => "[ -!#-\\[\\]-~]",
+        1 => any::<char>().prop_filter("escaped elsewhere", |c| !"\"\\".contains(*c) && *c >= ' ')
+            .prop_map(String::from),
+        2 => prop::sample::select(vec![r#"\""#, r"\\", r"\/", r"\b", r"\n", r"\u0065",
+            r"\u00E9", r"\ud83d\ude00", r"\u0000"]).prop_map(String::from),
+    ];
+    let string =
+        prop::collection::vec(character, 0..40).prop_map(|c| format!("\"{}\"", c.concat()));
+    let key = prop_oneof![
+        2 => string.clone(),
+        3 => prop::sample::select(vec![r#""model""#, r#""mod\u0065l""#, r#""Model""#,
+            r#""stream""#, "\"\u{17f}tream\"", r#""max_tokens""#, r#""max_to\u212aens""#])
+            .prop_map(String::from),
+    ];
+    let leaf = prop_oneof![
+        string,
+        prop::sample::select(vec!["true", "false", "null", "0", "-0.5e+3", "12", "1E9"])
+            .prop_map(String::from),
+        any::<i64>().prop_map(|n| n.to_string()),
+    ];
+    let spaced = move |text: BoxedStrategy<String>| {
+        (space.clone(), text, space.clone()).prop_map(|(a, b, c)| format!("{a}{b}{c}"))
+    };
+    let object = move |value: BoxedStrategy<String>| {
+        let pair = (spaced(key.clone().boxed()), spaced(value))
+            .prop_map(|(key, value)| format!("{key}:{value}"));
+        prop::collection::vec(pair, 0..6).prop_map(|pairs| format!("{{{}}}", pairs.join(",")))
+    };
+    let nested = object.clone();
+    let value = leaf.prop_recursive(4, 24, 5, move |value| {
+        prop_oneof![
+            prop::collection::vec(value.clone(), 0..5).prop_map(|v| format!("[{}]", v.join(","))),
+            nested(value.boxed()),
+        ]
+    });
+    object(value.boxed())
+}
+
+/// Cuts of a document of any length: reduced to it.
+fn cut(document: &[u8], mut cuts: Vec<usize>) -> Vec<usize> {
+    cuts.iter_mut().for_each(|cut| *cut %= document.len() + 1);
+    cuts.sort_unstable();
+    cuts
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) })]
+
+    #[test]
+    fn agrees_with_serde_json(text in json(), cuts in prop::collection::vec(any::<usize>(), 0..5)) {
+        agree(text.as_bytes(), &cut(text.as_bytes(), cuts));
+    }
+
+    #[test]
+    fn agrees_with_serde_json_on_broken_documents(
+        text in json(),
+        edits in prop::collection::vec((any::<usize>(), 0..3, prop::sample::select(
+            b"{}[]\",:\\ut0-+.eE19 \n\x00\x1f\x7f\x80\xc3\xa9\xed\xa0\xe2\x82\xf0\x9f\xff".to_vec(),
+        )), 1..4),
+        cuts in prop::collection::vec(any::<usize>(), 0..5),
+    ) {
+        let mut document = text.into_bytes();
+        for (at, edit, byte) in edits {
+            let at = at % (document.len() + 1);
+            match edit {
+                0 => document.insert(at, byte),
+                1 if at < document.len() => { document.remove(at); }
+                _ if at < document.len() => document[at] = byte,
+                _ => document.truncate(at / 2),
+            }
+        }
+        agree(&document, &cut(&document, cuts));
+    }
+
+    #[test]
+    fn agrees_with_serde_json_on_any_bytes(document: Vec<u8>) {
+        agree(&document, &[]);
+        let text = [b"{\"model\":\"", document.as_slice(), b"\"}"].concat();
+        agree(&text, &[]);
+    }
+}

@@ -1,0 +1,185 @@
+//! RFC 8259 §7: the inside of strings, at several bytes per cycle where they are plain ASCII.
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGH_BITS: u64 = ONES * 0x80;
+
+/// How many bytes at the start of `bytes` are plain: ASCII, no quote, no backslash, no control.
+pub(crate) fn plain_run(bytes: &[u8]) -> usize {
+    // Short strings end within the first words; long ones go by blocks, which compilers turn into
+    // vector instructions where there are any.
+    let mut done = 0;
+    for word in bytes.as_chunks::<8>().0.iter().take(4) {
+        let hits = special(u64::from_le_bytes(*word));
+        if hits != 0 {
+            return done + first(hits);
+        }
+        done += 8;
+    }
+    for block in bytes.get(done..).unwrap_or_default().as_chunks::<64>().0 {
+        let hits = block
+            .as_chunks::<8>()
+            .0
+            .iter()
+            .fold(0, |hits, word| hits | special(u64::from_le_bytes(*word)));
+        if hits != 0 {
+            break;
+        }
+        done += 64;
+    }
+    let (words, rest) = bytes.get(done..).unwrap_or_default().as_chunks::<8>();
+    for word in words {
+        let hits = special(u64::from_le_bytes(*word));
+        if hits != 0 {
+            return done + first(hits);
+        }
+        done += 8;
+    }
+    done + rest.iter().take_while(|b| is_plain(**b)).count()
+}
+
+fn is_plain(byte: u8) -> bool {
+    matches!(byte, 0x20..=0x7f) && byte != b'"' && byte != b'\\'
+}
+
+/// The high bit of every byte that is not plain; above such a byte others may be marked wrongly.
+///
+/// `x - n` has the high bit set if `x < n`, or if `x` had it already, which marks x as not ASCII; so
+/// does a byte equal to c in `(x ^ c) - 1`.
+#[inline(always)]
+fn special(word: u64) -> u64 {
+    let control = word.wrapping_sub(ONES * 0x20);
+    let quote = (word ^ (ONES * b'"' as u64)).wrapping_sub(ONES);
+    let backslash = (word ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
+    (control | quote | backslash | word) & HIGH_BITS
+}
+
+/// Index of the lowest marked byte.
+fn first(hits: u64) -> usize {
+    (hits.trailing_zeros() / 8) as usize
+}
+
+/// A UTF-8 sequence under way (Unicode, table 3-7, "Well-Formed UTF-8 Byte Sequences").
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Utf8 {
+    /// Continuation bytes still to come; never 0.
+    missing: u8,
+    /// Bounds of the next byte.
+    low: u8,
+    high: u8,
+    /// The character's bits so far.
+    code: u32,
+}
+
+impl Utf8 {
+    /// The sequence that a byte of 0x80 or more begins; `None` if it begins none.
+    #[inline]
+    pub(crate) fn begin(byte: u8) -> Option<Self> {
+        let (missing, low, high, mask) = match byte {
+            0xc2..=0xdf => (1, 0x80, 0xbf, 0x1f),
+            0xe0 => (2, 0xa0, 0xbf, 0x0f),
+            0xe1..=0xec | 0xee..=0xef => (2, 0x80, 0xbf, 0x0f),
+            0xed => (2, 0x80, 0x9f, 0x0f),
+            0xf0 => (3, 0x90, 0xbf, 0x07),
+            0xf1..=0xf3 => (3, 0x80, 0xbf, 0x07),
+            0xf4 => (3, 0x80, 0x8f, 0x07),
+            _ => return None,
+        };
+        Some(Self { missing, low, high, code: u32::from(byte & mask) })
+    }
+
+    /// Takes the next byte: the sequence goes on (`Ok(None)`) or the character is complete.
+    #[inline]
+    pub(crate) fn push(&mut self, byte: u8) -> Result<Option<u32>, ()> {
+        if byte < self.low || byte > self.high {
+            return Err(());
+        }
+        self.code = self.code << 6 | u32::from(byte & 0x3f);
+        self.missing -= 1;
+        (self.low, self.high) = (0x80, 0xbf);
+        Ok((self.missing == 0).then_some(self.code))
+    }
+}
+
+/// A `\u` escape under way, and the leading surrogate before it if there was one.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Hex {
+    digits: u8,
+    code: u32,
+    leading: Option<u32>,
+}
+
+/// What came of a hex digit.
+pub(crate) enum HexStep {
+    /// More digits are needed.
+    More(Hex),
+    /// A leading surrogate: `\u` and a trailing one must follow.
+    Leading(u32),
+    /// A character.
+    Character(u32),
+    /// No digit, or a surrogate without its other half.
+    Bad,
+}
+
+impl Hex {
+    pub(crate) fn after(leading: Option<u32>) -> Self {
+        Self { leading, ..Self::default() }
+    }
+
+    pub(crate) fn push(mut self, byte: u8) -> HexStep {
+        let Some(digit) = char::from(byte).to_digit(16) else { return HexStep::Bad };
+        self.code = self.code << 4 | digit;
+        self.digits += 1;
+        if self.digits < 4 {
+            return HexStep::More(self);
+        }
+        match (self.leading, self.code) {
+            (None, leading @ 0xd800..=0xdbff) => HexStep::Leading(leading),
+            (None, 0xdc00..=0xdfff) => HexStep::Bad,
+            (None, code) => HexStep::Character(code),
+            (Some(leading), trailing @ 0xdc00..=0xdfff) => {
+                HexStep::Character(0x1_0000 + ((leading - 0xd800) << 10) + (trailing - 0xdc00))
+            }
+            (Some(_), _) => HexStep::Bad,
+        }
+    }
+}
+
+/// The character that `\` and this byte stand for; `None` if none (`u` is not one of them).
+pub(crate) fn escaped(byte: u8) -> Option<u8> {
+    Some(match byte {
+        b'"' | b'\\' | b'/' => byte,
+        b'b' => 0x08,
+        b'f' => 0x0c,
+        b'n' => b'\n',
+        b'r' => b'\r',
+        b't' => b'\t',
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_run_ends_at_the_first_special_byte_wherever_it_is() {
+        for len in 0..200 {
+            for special in [b'"', b'\\', 0, 0x1f, 0x80, 0xff] {
+                let mut bytes = vec![b'a'; 200];
+                // What the words above mark wrongly must not matter: put neighbours of the bounds in.
+                bytes.iter_mut().skip(len).step_by(3).for_each(|b| *b = b'!');
+                bytes[len] = special;
+                assert_eq!(plain_run(&bytes), len, "{special} at {len}");
+                assert_eq!(plain_run(&bytes[..len]), len, "nothing special in {len}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_byte_is_judged_alike_alone_and_in_a_word() {
+        for byte in 0..=255 {
+            let word = [byte, b'a', b'a', b'a', b'a', b'a', b'a', b'a'];
+            assert_eq!(plain_run(&word) > 0, is_plain(byte), "{byte}");
+        }
+    }
+}
