@@ -13,10 +13,16 @@ pub trait Properties {
     fn property(&self, path: &[&str]) -> Option<Vec<u8>>;
 }
 
-/// Environment variables of the plugin's VM, for secrets named by `{env: NAME}`.
+/// What a configuration is read against.
 pub trait Environment {
-    /// The value of variable `name`, or `None` if it is not set or not UTF-8.
+    /// The value of variable `name` of the plugin's VM, for secrets named by `{env: NAME}`; `None`
+    /// if it is not set or not UTF-8.
     fn variable(&self, name: &str) -> Option<String>;
+
+    /// The time of loading, for warnings; 0 if it is not known, as where files are checked.
+    fn now(&self) -> UnixNanos {
+        0
+    }
 }
 
 /// The surroundings of one callback.

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
-use tollgate_effects::{Environment, LogLevel, Plugin};
+use tollgate_effects::{Environment, LogLevel, Plugin, UnixNanos};
 
 use crate::effects::{ALL, Counters};
 use crate::exchange::Exchange;
@@ -22,12 +22,16 @@ impl<P> Default for Root<P> {
     }
 }
 
-/// The VM's environment variables (`vm_config.environment_variables`).
+/// The VM's environment variables (`vm_config.environment_variables`) and clock.
 struct VmEnvironment;
 
 impl Environment for VmEnvironment {
     fn variable(&self, name: &str) -> Option<String> {
         std::env::var(name).ok()
+    }
+
+    fn now(&self) -> UnixNanos {
+        host::now()
     }
 }
 

@@ -1,1 +1,9 @@
-//! p
+//! Shell of the key-check filter: hands the host's callbacks to `key-check-core`.
+#![expect(missing_docs, reason = "proxy_wasm::main! generates an undocumented function")]
+
+use proxy_wasm::types::LogLevel;
+
+proxy_wasm::main! {{
+    proxy_wasm::set_log_level(LogLevel::Warn);
+    proxy_wasm::set_root_context(|_| Box::new(tollgate_shell::Root::<key_check_core::KeyCheck>::default()));
+}}
