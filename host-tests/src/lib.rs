@@ -1,5 +1,11 @@
 //! An offline proxy-wasm host, and the runner of scenarios on it or on a real Envoy.
+//!
+//! 1. [`plan::Plan::load`] reads a scenario file ([`scenario`] is the format);
+//! 2. [`modules::build`] compiles the filters that it names;
+//! 3. a host runs the plan and gives a [`report::Report`].
 
+pub mod load;
+pub mod modules;
 pub mod plan;
 pub mod report;
 pub mod scenario;

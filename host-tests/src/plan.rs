@@ -1,5 +1,9 @@
 //! A scenario made ready to run: files read, bodies cut, names resolved. Both hosts run a [`Plan`].
+//!
+//! Not here: reading the file ([`crate::load`]) and judging what came of it ([`crate::judge`]).
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 use crate::scenario::{Expect, FailurePolicy, HostName, Position, Scenario};
@@ -11,6 +15,10 @@ pub struct Plan {
     pub path: PathBuf,
     /// The file's content.
     pub scenario: Scenario,
+    /// Virtual time at the start, in nanoseconds since 1970.
+    pub clock_nanos: Option<u64>,
+    /// Answers to callouts, per cluster, in order.
+    pub callouts: BTreeMap<String, Vec<Callout>>,
     /// The filters, in request order.
     pub chain: Vec<Filter>,
     /// The exchanges, in order.
@@ -36,6 +44,19 @@ pub struct Filter {
 
 /// A header map in order; values are any bytes.
 pub type Headers = Vec<(String, Vec<u8>)>;
+
+/// An answer to a callout.
+#[derive(Clone, Debug)]
+pub struct Callout {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers; no pseudo-headers.
+    pub headers: Headers,
+    /// The body.
+    pub body: Vec<u8>,
+    /// Virtual time until it comes, in nanoseconds.
+    pub delay_nanos: u64,
+}
 
 /// One exchange.
 #[derive(Clone, Debug)]
@@ -66,7 +87,7 @@ pub struct Request {
     /// Other headers in order; no pseudo-headers. `content-length` only if the scenario names it or
     /// the body comes in one piece; cut bodies go chunked.
     pub headers: Headers,
-    /// The body's pieces; `None` is no body, `Some(vec![])` an empty one.
+    /// The body's pieces, none of them empty; `None` is no body, `Some(vec![])` an empty one.
     pub body: Option<Vec<Vec<u8>>>,
     /// Trailers; empty is none.
     pub trailers: Headers,
@@ -95,7 +116,60 @@ impl Plan {
     /// Why this scenario cannot run on `host`; `None` if it can. On Envoy: a field that only the
     /// wasmtime host honours, or `hosts` that leaves Envoy out.
     pub fn skip_reason(&self, host: HostName) -> Option<String> {
-        let _ = host;
-        None
+        let scenario = &self.scenario;
+        if host == HostName::Envoy {
+            let reasons = [
+                (scenario.clock.is_some(), "`clock`: a real Envoy has real time"),
+                (
+                    self.exchanges.iter().any(|e| e.advance_nanos > 0),
+                    "`advance`: a real Envoy has real time",
+                ),
+                (
+                    !scenario.properties.is_empty(),
+                    "`properties`: a real Envoy's follow from the exchange",
+                ),
+                (
+                    scenario.workers.is_some_and(|n| n != 1),
+                    "`workers`: which worker of a real Envoy serves an exchange is chance",
+                ),
+                (
+                    self.exchanges.iter().any(|e| e.concurrent),
+                    "`concurrent`: a real Envoy interleaves as it likes",
+                ),
+                (!scenario.callouts.is_empty(), "`callouts`: only scripted on wasmtime"),
+            ];
+            if let Some((_, reason)) = reasons.iter().find(|(applies, _)| *applies) {
+                return Some((*reason).to_owned());
+            }
+        }
+        (!scenario.hosts.contains(&host)).then(|| format!("`hosts` leaves {host} out"))
+    }
+
+    /// The same plan with every body, of requests and of upstreams' responses, cut into single
+    /// bytes. Headers stay as they are, so only the cuts differ.
+    #[must_use]
+    pub fn every_byte(&self) -> Self {
+        let mut plan = self.clone();
+        let singly = |body: &mut Option<Vec<Vec<u8>>>| {
+            if let Some(pieces) = body {
+                *pieces = pieces.concat().into_iter().map(|byte| vec![byte]).collect();
+            }
+        };
+        for exchange in &mut plan.exchanges {
+            singly(&mut exchange.request.body);
+            for upstream in &mut exchange.upstream {
+                singly(&mut upstream.body);
+            }
+        }
+        plan
+    }
+}
+
+impl fmt::Display for HostName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Envoy => "envoy",
+            Self::Wasmtime => "wasmtime",
+        })
     }
 }

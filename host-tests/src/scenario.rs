@@ -1,12 +1,16 @@
 //! The scenario file: one test, two hosts.
 //!
-//! These types *are* the format (design: "The scenario file"); reading them checks names and shapes,
-//! [`crate::runner`] gives them meaning. A file has no host-specific part: what a real Envoy cannot
-//! honour is reported by [`Scenario::wasmtime_only`] with its reason.
+//! These types *are* the format (README, "The scenario file"); reading them checks names and shapes,
+//! [`crate::load`] gives them meaning. A file has no host-specific part: what a real Envoy cannot
+//! honour is reported by [`crate::plan::Plan::skip_reason`].
+
+mod value;
+
+pub use value::{Chunks, HeaderMap, HeaderValue, SseItem};
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 /// One scenario file.
@@ -28,6 +32,9 @@ pub struct Scenario {
     /// What `get_property` answers beyond what the exchange implies, by dotted path (wasmtime only).
     #[serde(default)]
     pub properties: BTreeMap<String, Value>,
+    /// Whether the outcome is the same however bodies are cut; the tests then run it byte by byte too.
+    #[serde(default = "yes")]
+    pub any_cut: bool,
     /// The host's limits.
     #[serde(default)]
     pub limits: Limits,
@@ -51,6 +58,15 @@ pub enum HostName {
     Envoy,
     /// Ours: in process, virtual time.
     Wasmtime,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Keeps `json: null` apart from no `json:` at all.
+fn given<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(from).map(Some)
 }
 
 fn both_hosts() -> Vec<HostName> {
@@ -85,10 +101,16 @@ pub struct Callout {
     pub status: Option<u16>,
     /// Headers.
     #[serde(default)]
-    pub headers: BTreeMap<String, HeaderValue>,
-    /// The body.
-    #[serde(flatten)]
-    pub body: BodySource,
+    pub headers: HeaderMap,
+    /// A JSON body, with its content type unless the headers name one.
+    #[serde(default, deserialize_with = "given")]
+    pub json: Option<Value>,
+    /// A text body.
+    pub body: Option<String>,
+    /// A binary body.
+    pub body_base64: Option<String>,
+    /// A body in a file, relative to the scenario.
+    pub body_file: Option<String>,
     /// Virtual time until it comes.
     #[serde(default)]
     pub delay_ms: u64,
@@ -171,8 +193,9 @@ pub struct Request {
     pub path: String,
     /// Headers besides pseudo-headers; `host` is `gateway.test` if absent.
     #[serde(default)]
-    pub headers: BTreeMap<String, HeaderValue>,
+    pub headers: HeaderMap,
     /// A JSON body, with its content type unless the headers name one.
+    #[serde(default, deserialize_with = "given")]
     pub json: Option<Value>,
     /// A text body.
     pub body: Option<String>,
@@ -185,7 +208,7 @@ pub struct Request {
     pub chunks: Chunks,
     /// Trailers after the body.
     #[serde(default)]
-    pub trailers: BTreeMap<String, HeaderValue>,
+    pub trailers: HeaderMap,
     /// The client goes away after this many bytes of the response body.
     pub abort_after_bytes: Option<u64>,
 }
@@ -201,8 +224,9 @@ pub struct Upstream {
     pub status: Option<u16>,
     /// Response headers.
     #[serde(default)]
-    pub headers: BTreeMap<String, HeaderValue>,
+    pub headers: HeaderMap,
     /// A JSON body, with its content type unless the headers name one.
+    #[serde(default, deserialize_with = "given")]
     pub json: Option<Value>,
     /// A text body.
     pub body: Option<String>,
@@ -212,62 +236,16 @@ pub struct Upstream {
     pub body_file: Option<String>,
     /// A server-sent event stream, an event per item: a string or an object is its `data:`, an
     /// object with only `event` and `data` is both.
-    pub sse: Option<Vec<Value>>,
+    pub sse: Option<Vec<SseItem>>,
     /// How the body is cut.
     #[serde(default)]
     pub chunks: Chunks,
     /// Trailers after the body.
     #[serde(default)]
-    pub trailers: BTreeMap<String, HeaderValue>,
+    pub trailers: HeaderMap,
     /// Cuts the connection instead of ending the body.
     #[serde(default)]
     pub reset: bool,
-}
-
-/// A body given in one of several ways; none is no body.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct BodySource {
-    /// JSON.
-    pub json: Option<Value>,
-    /// Text.
-    pub body: Option<String>,
-    /// Binary.
-    pub body_base64: Option<String>,
-}
-
-/// A header's value or values.
-#[derive(Clone, Debug, Deserialize, PartialEq)]
-#[serde(untagged)]
-pub enum HeaderValue {
-    /// A number or a boolean, as written.
-    Bool(bool),
-    /// A number, as written.
-    Number(serde_json::Number),
-    /// One value.
-    Text(String),
-    /// Bytes that need not be UTF-8.
-    Bytes {
-        /// Standard alphabet, padded.
-        base64: String,
-    },
-    /// A repeated header.
-    List(Vec<HeaderValue>),
-    /// In expectations: must be absent.
-    Absent(()),
-}
-
-/// How a body is cut into pieces.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
-#[serde(untagged)]
-pub enum Chunks {
-    /// In one piece.
-    #[default]
-    Unset,
-    /// `whole`, `every-byte` or `seed:N`.
-    Named(String),
-    /// At these offsets.
-    At(Vec<usize>),
 }
 
 /// What must come of an exchange; what is not named is not judged.
@@ -278,13 +256,14 @@ pub struct Expect {
     pub upstream: Option<Vec<ExpectUpstream>>,
     /// What the client got.
     pub response: Option<ExpectResponse>,
-    /// Filter state or properties at the end, by dotted path; a string is exact (JSON is a subset).
+    /// Filter state or properties at the end, by dotted path: a string is exact, an object or a list
+    /// a subset of the JSON found, `null` means that there is none.
     #[serde(default)]
     pub properties: BTreeMap<String, Value>,
-    /// Metrics after the exchange, as the host's stats show them.
+    /// Metrics after the exchange, by the filters' own names; one never touched counts as 0.
     #[serde(default)]
-    pub metrics: BTreeMap<String, Value>,
-    /// The host's log.
+    pub metrics: BTreeMap<String, i64>,
+    /// What the filters logged.
     pub logs: Option<ExpectLogs>,
 }
 
@@ -298,8 +277,9 @@ pub struct ExpectUpstream {
     pub path: Option<String>,
     /// Exact values; `null`: absent.
     #[serde(default)]
-    pub headers: BTreeMap<String, HeaderValue>,
+    pub headers: HeaderMap,
     /// A subset of the JSON body.
+    #[serde(default, deserialize_with = "given")]
     pub json: Option<Value>,
     /// The exact body.
     pub body: Option<String>,
@@ -319,8 +299,9 @@ pub struct ExpectResponse {
     pub status: Option<u16>,
     /// Exact values; `null`: absent.
     #[serde(default)]
-    pub headers: BTreeMap<String, HeaderValue>,
+    pub headers: HeaderMap,
     /// A subset of the JSON body.
+    #[serde(default, deserialize_with = "given")]
     pub json: Option<Value>,
     /// The exact body.
     pub body: Option<String>,
@@ -331,7 +312,7 @@ pub struct ExpectResponse {
     #[serde(default)]
     pub nowhere: Vec<String>,
     /// The data of its server-sent events, in order: text exact, JSON a subset.
-    pub sse: Option<Vec<Value>>,
+    pub sse: Option<Vec<SseItem>>,
     /// Whether the answer is the gateway's own.
     pub local_reply: Option<bool>,
     /// Whether the stream was reset.
@@ -342,12 +323,30 @@ pub struct ExpectResponse {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ExpectLogs {
-    /// No line more severe than this: `debug`, `info`, `warn`, `error`.
-    pub none_above: Option<String>,
+    /// No line more severe than this.
+    pub none_above: Option<Severity>,
     /// Texts that occur.
     #[serde(default)]
     pub contain: Vec<String>,
     /// Texts that do not.
     #[serde(default)]
     pub nowhere: Vec<String>,
+}
+
+/// Severity of a log line, mildest first.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// For whoever develops the filter, in detail.
+    Trace,
+    /// For whoever develops the filter.
+    Debug,
+    /// Normal.
+    Info,
+    /// Works, but the operator should look.
+    Warn,
+    /// Does not work.
+    Error,
+    /// The host cannot go on.
+    Critical,
 }

@@ -1,0 +1,135 @@
+//! The compiled filters: where they are, and that they are never stale.
+//!
+//! [`build`] compiles what a run needs before its first use, once per process; Cargo decides what is
+//! up to date. `TOLLGATE_WASM_DIR` names a folder of prebuilt modules instead, which are then used
+//! as they are.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+
+use anyhow::{Context as _, Result, bail};
+use tollgate_config::nearest;
+
+use crate::plan::Plan;
+
+/// The filters of this repository, in request order.
+pub const FILTERS: [&str; 4] = ["key-check", "body-model", "token-count", "provider-rewrite"];
+
+const TARGET: &str = "wasm32-wasip1";
+
+/// No filter has this name.
+#[derive(Debug)]
+pub struct UnknownFilter(String);
+
+impl UnknownFilter {
+    /// Refuses `name`.
+    pub fn new(name: &str) -> Self {
+        Self(name.to_owned())
+    }
+}
+
+impl fmt::Display for UnknownFilter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "unknown filter `{}`, expected one of {}", self.0, FILTERS.join(", "))?;
+        match nearest(&self.0, FILTERS) {
+            Some(near) => write!(f, "; did you mean `{near}`?"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for UnknownFilter {}
+
+/// Where filter `name` is once [`build`] has run.
+///
+/// # Errors
+///
+/// [`UnknownFilter`].
+pub fn path(name: &str) -> Result<PathBuf, UnknownFilter> {
+    if !FILTERS.contains(&name) {
+        return Err(UnknownFilter::new(name));
+    }
+    let folder = prebuilt().unwrap_or_else(|| target_dir().join(TARGET).join("release"));
+    Ok(folder.join(format!("{}.wasm", name.replace('-', "_"))))
+}
+
+/// Makes the filters that `plans` name exist and be up to date.
+///
+/// # Errors
+///
+/// A module that does not compile (with the compiler's output), a missing target, a prebuilt module
+/// that is not there.
+pub fn build<'a>(plans: impl IntoIterator<Item = &'a Plan>) -> Result<()> {
+    let names: BTreeSet<&str> = plans
+        .into_iter()
+        .flat_map(|plan| &plan.scenario.chain)
+        .filter_map(|link| link.filter.as_deref())
+        .collect();
+    if let Some(folder) = prebuilt() {
+        for name in names {
+            let file = path(name)?;
+            if !file.is_file() {
+                bail!("TOLLGATE_WASM_DIR ({}) holds no `{}`", folder.display(), file.display());
+            }
+        }
+        return Ok(());
+    }
+    static BUILT: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    // Held while Cargo runs: whoever comes second waits for the modules.
+    let mut built = BUILT.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let missing: Vec<&str> = names.into_iter().filter(|name| !built.contains(*name)).collect();
+    if !missing.is_empty() {
+        cargo_build(&missing)?;
+        built.extend(missing.into_iter().map(str::to_owned));
+    }
+    Ok(())
+}
+
+/// The root of this repository, as far as it is still where the tool was compiled.
+pub fn workspace() -> &'static Path {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().unwrap_or(package)
+}
+
+fn prebuilt() -> Option<PathBuf> {
+    std::env::var_os("TOLLGATE_WASM_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from)
+}
+
+fn target_dir() -> PathBuf {
+    match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(dir) => workspace().join(dir),
+        None => workspace().join("target"),
+    }
+}
+
+fn cargo_build(names: &[&str]) -> Result<()> {
+    let root = workspace();
+    if !root.join("Cargo.toml").is_file() {
+        bail!(
+            "no sources of the filters in `{}`: set TOLLGATE_WASM_DIR to a folder with the compiled \
+             modules ({}.wasm, …)",
+            root.display(),
+            names.first().copied().unwrap_or_default().replace('-', "_")
+        );
+    }
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(&cargo)
+        .current_dir(root)
+        .args(["build", "--quiet", "--release", "--target", TARGET, "--target-dir"])
+        .arg(target_dir())
+        .args(names.iter().flat_map(|name| ["--package", name]))
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("cannot run `{}` to build the filters", cargo.display()))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    if stderr.contains("target may not be installed") {
+        bail!("the Rust target {TARGET} is not installed: run `rustup target add {TARGET}`");
+    }
+    bail!("the filters ({}) do not compile:\n{}", names.join(", "), stderr.trim_end());
+}
