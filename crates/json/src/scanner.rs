@@ -2,7 +2,7 @@
 
 use crate::member::{KeyMatch, MOST_WANTED};
 use crate::number::{Number, Step};
-use crate::string::{Hex, HexStep, Utf8, escaped, plain_run};
+use crate::string::{Hex, HexStep, Utf8, escaped, plain_run, wide};
 use crate::{Error, Kind, Member, Wanted};
 
 /// Limits of a document.
@@ -165,7 +165,7 @@ impl Scanner {
     fn step(&mut self, piece: &[u8], at: usize, byte: u8) -> Result<usize, Error> {
         let bad = Error::Syntax { offset: self.before.saturating_add(at) };
         match self.state {
-            State::String => return self.string(piece, at, bad),
+            State::String => return self.string(piece, at),
             State::Number(number) => {
                 match number.step(byte) {
                     Step::Within(number) => self.state = State::Number(number),
@@ -254,28 +254,49 @@ impl Scanner {
         Ok(())
     }
 
-    /// Inside a string: a run of plain bytes, and the byte behind it.
-    fn string(&mut self, piece: &[u8], at: usize, bad: Error) -> Result<usize, Error> {
-        let rest = piece.get(at..).unwrap_or_default();
-        let run = plain_run(rest);
-        if self.in_key {
-            for byte in rest.iter().take(run) {
-                self.key.push(self.wanted, u32::from(*byte));
+    /// Inside a string: all up to the first byte that ends it or needs a state of its own.
+    fn string(&mut self, piece: &[u8], at: usize) -> Result<usize, Error> {
+        let mut at = at;
+        loop {
+            let rest = piece.get(at..).unwrap_or_default();
+            let run = plain_run(rest);
+            if self.in_key {
+                for byte in rest.iter().take(run) {
+                    self.key.push(self.wanted, u32::from(*byte));
+                }
             }
+            at += run;
+            let bad = Error::Syntax { offset: self.before.saturating_add(at) };
+            match rest.get(run) {
+                None => return Ok(at),
+                Some(b'"') if self.in_key => self.key_ended(),
+                Some(b'"') => self.ended(piece, at + 1),
+                Some(b'\\') => self.state = State::Escape(None),
+                Some(byte @ 0x80..=0xff) => {
+                    let run = self.wide_run(piece.get(at..).unwrap_or_default());
+                    at += run;
+                    if run > 0 {
+                        continue;
+                    }
+                    // Wrong, or cut off.
+                    self.state = State::Utf8(Utf8::begin(*byte).ok_or(bad)?);
+                }
+                Some(_) => return Err(bad),
+            }
+            return Ok(at + 1);
         }
-        let at = at + run;
-        match rest.get(run) {
-            None => return Ok(at),
-            Some(b'"') if self.in_key => self.key_ended(),
-            Some(b'"') => self.ended(piece, at + 1),
-            Some(b'\\') => self.state = State::Escape(None),
-            Some(byte @ 0x80..=0xff) => match Utf8::begin(*byte) {
-                Some(utf8) => self.state = State::Utf8(utf8),
-                None => return Err(bad.moved(run)),
-            },
-            Some(_) => return Err(bad.moved(run)),
+    }
+
+    /// Length of the run of complete characters that are not ASCII.
+    fn wide_run(&mut self, bytes: &[u8]) -> usize {
+        let mut done = 0;
+        while let Some((character, len)) = bytes.get(done..).and_then(wide) {
+            if self.in_key {
+                self.key.push(self.wanted, character);
+            }
+            done += len;
         }
-        Ok(at + 1)
+        done
     }
 
     /// One byte of an escape or of a character that is not ASCII.
@@ -367,14 +388,6 @@ fn keep(members: &mut [Member], wanted: &[Wanted], index: usize, part: &[u8]) {
 }
 
 impl Error {
-    /// The same, this many bytes further on.
-    fn moved(self, by: usize) -> Self {
-        match self {
-            Self::Syntax { offset } => Self::Syntax { offset: offset.saturating_add(by) },
-            other => other,
-        }
-    }
-
     fn too_deep(self) -> Self {
         match self {
             Self::Syntax { offset } => Self::TooDeep { offset },

@@ -58,6 +58,18 @@ fn first(hits: u64) -> usize {
     (hits.trailing_zeros() / 8) as usize
 }
 
+/// The character that is not ASCII at the start of `bytes`, and its length, if all of it is there.
+#[inline]
+pub(crate) fn wide(bytes: &[u8]) -> Option<(u32, usize)> {
+    let mut utf8 = Utf8::begin(*bytes.first()?)?;
+    for (behind, byte) in bytes.iter().enumerate().skip(1) {
+        if let Some(character) = utf8.push(*byte).ok()? {
+            return Some((character, behind + 1));
+        }
+    }
+    None
+}
+
 /// A UTF-8 sequence under way (Unicode, table 3-7, "Well-Formed UTF-8 Byte Sequences").
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Utf8 {
