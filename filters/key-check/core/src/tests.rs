@@ -9,13 +9,13 @@ use super::*;
 /// 2026-01-01T00:00:00Z.
 const NOW: u64 = 1_767_225_600_000_000_000;
 
-/// `sk-alice`, `sk-expired`, `sk-disabled`.
+/// With the hashes of `sk-alice`, `sk-expired` and `sk-disabled` for the words.
 const CONFIG: &str = r#"{
     "keys": [
         {"id": "alice-1", "user": "alice", "team": "research", "groups": ["a", "b"],
          "models": ["gpt-4o", "claude-*"], "limits": {"rpm": 3}, "metadata": {"cost": "c1"},
          "expiresAt": "2026-01-01T00:00:01Z",
-         "sha256": "d08e0d87c2a80ac8da5105e4bbdb3dcd23ccbc7a59b8dc0b5c4d7c8a8d2f9f3e"},
+         "sha256": "ALICE"},
         {"id": "old", "expiresAt": "2026-01-01T00:00:00Z", "sha256": "EXPIRED"},
         {"id": "off", "enabled": false, "sha256": "DISABLED"}
     ],
@@ -31,10 +31,7 @@ fn hash(key: &str) -> String {
 
 fn plugin() -> KeyCheck {
     let config = CONFIG
-        .replace(
-            "d08e0d87c2a80ac8da5105e4bbdb3dcd23ccbc7a59b8dc0b5c4d7c8a8d2f9f3e",
-            &hash("sk-alice"),
-        )
+        .replace("ALICE", &hash("sk-alice"))
         .replace("EXPIRED", &hash("sk-expired"))
         .replace("DISABLED", &hash("sk-disabled"));
     match KeyCheck::configure(config.as_bytes(), &BTreeMap::new()) {
@@ -52,6 +49,12 @@ fn run(path: &str, headers: &[(&str, &str)]) -> Exchange<Check> {
 
 fn names(exchange: &Exchange<Check>) -> Vec<&str> {
     exchange.request.headers.iter().map(|(name, _)| name.as_str()).collect()
+}
+
+/// What goes on, as text.
+fn sent(exchange: &Exchange<Check>) -> String {
+    let lines = exchange.request.headers.iter();
+    lines.map(|(name, value)| format!("{name}: {}\n", String::from_utf8_lossy(value))).collect()
 }
 
 #[test]
@@ -94,19 +97,10 @@ fn credentials_and_owned_headers_never_go_on() {
             ],
         );
         assert!(found.reply.is_none(), "{path}");
-        let all = format!(
-            "{:?}",
-            found
-                .request
-                .headers
-                .iter()
-                .map(|(n, v)| format!("{n}: {}", String::from_utf8_lossy(v)))
-                .collect::<Vec<_>>()
-        );
-        assert!(
-            !all.contains("sk-alice") && !all.contains("root") && !all.contains("Basic"),
-            "{path}: {all}"
-        );
+        let all = sent(&found);
+        for secret in ["sk-alice", "root", "admin", "Basic"] {
+            assert!(!all.contains(secret), "{path}: {all}");
+        }
         assert!(names(&found).contains(&"x-gateway-users"), "{path}");
     }
 }
@@ -114,7 +108,8 @@ fn credentials_and_owned_headers_never_go_on() {
 #[test]
 fn each_refusal_has_its_code_and_its_counter() {
     let long = "x".repeat(65);
-    let cases: &[(&str, &[(&str, &str)], &str, &str)] = &[
+    type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str, &'a str);
+    let cases: &[Case<'_>] = &[
         ("none", &[], "invalid_api_key", "missing"),
         ("unknown", &[("x-api-key", "sk-nobody")], "invalid_api_key", "unknown"),
         ("case of the key", &[("x-api-key", "SK-ALICE")], "invalid_api_key", "unknown"),
@@ -133,35 +128,24 @@ fn each_refusal_has_its_code_and_its_counter() {
         ),
         ("hash instead of key", &[("x-api-key", &hash("sk-alice"))], "invalid_api_key", "unknown"),
     ];
-    let long_enough = ["hash instead of key"];
     for (name, headers, code, counter) in cases {
         let found = run("/v1/chat/completions", headers);
         let reply = found.reply.as_ref().unwrap_or_else(|| panic!("{name}: allowed"));
         let body: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
         assert_eq!(reply.status, 401, "{name}");
         assert_eq!(body["error"]["code"], *code, "{name}");
-        assert!(
-            reply
-                .headers
-                .contains(&("www-authenticate".into(), br#"Bearer realm="tollgate""#.to_vec())),
-            "{name}"
-        );
-        assert_eq!(
-            found.counters,
-            BTreeMap::from([(format!("tollgate_key_check.denied.{counter}"), 1)]),
-            "{name}"
-        );
+        let scheme = ("www-authenticate".into(), br#"Bearer realm="tollgate""#.to_vec());
+        assert!(reply.headers.contains(&scheme), "{name}");
+        let expected = BTreeMap::from([(format!("tollgate_key_check.denied.{counter}"), 1)]);
+        assert_eq!(found.counters, expected, "{name}");
         assert!(
             found.state("tollgate.caller").is_none() && found.request.body.is_empty(),
             "{name}"
         );
+        let text = String::from_utf8_lossy(&reply.body);
         for (_, value) in *headers {
             let key = value.trim_start_matches("Bearer").trim();
-            let text = String::from_utf8_lossy(&reply.body);
-            assert!(
-                key.len() < 4 || !text.contains(key) || long_enough.contains(name),
-                "{name} is echoed"
-            );
+            assert!(key.len() < 4 || !text.contains(key), "{name} is echoed");
         }
     }
 }

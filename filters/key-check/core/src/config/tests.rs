@@ -1,5 +1,7 @@
 //! Tests of the configuration.
 
+use serde_json::json;
+
 use super::*;
 
 const HASH: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
@@ -20,14 +22,14 @@ fn warnings(config: &Value, now: UnixNanos) -> Vec<String> {
 
 /// One good key, changed by `change`.
 fn with(change: &Value) -> Value {
-    let mut key = serde_json::json!({"id": "a", "sha256": HASH});
+    let mut key = json!({"id": "a", "sha256": HASH});
     key.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
-    serde_json::json!({"keys": [key]})
+    json!({"keys": [key]})
 }
 
 /// The configuration with one good key and the members of `change`.
 fn beside(change: &Value) -> Value {
-    let mut config = with(&serde_json::json!({}));
+    let mut config = with(&json!({}));
     config.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
     config
 }
@@ -44,7 +46,7 @@ fn no_configuration_and_no_keys_are_refused() {
 
 #[test]
 fn all_mistakes_are_named_at_once() {
-    let found = problems(serde_json::json!({
+    let found = problems(json!({
         "keys": [
             {"id": "a", "sha256": HASH},
             {"id": "a", "sha256": HASH.to_uppercase(), "expiresAt": "tomorrow"},
@@ -82,56 +84,50 @@ fn each_bad_value_is_refused() {
     let long = "x".repeat(257);
     let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     let cases = [
-        with(&serde_json::json!({"user": "a\nx-admin: 1"})),
-        with(&serde_json::json!({"team": " a"})),
-        with(&serde_json::json!({"groups": ["\u{7f}"]})),
-        with(&serde_json::json!({"id": long})),
-        with(&serde_json::json!({"sha256": empty})),
-        with(&serde_json::json!({"models": ["*a"]})),
-        with(&serde_json::json!({"models": [""]})),
-        with(&serde_json::json!({"expiresAt": "2027-01-31"})),
-        with(&serde_json::json!({"expiresAt": "2027-01-31T00:00:00"})),
-        with(&serde_json::json!({"expiresAt": "2027-02-30T00:00:00Z"})),
-        with(&serde_json::json!({"metadata": {"a": "x".repeat(MAX_FACT)}})),
-        beside(&serde_json::json!({"maxKeys": 100_001})),
-        beside(&serde_json::json!({"publish": {"user": "x user"}})),
-        beside(&serde_json::json!({"publish": {"user": ":authority"}})),
-        beside(&serde_json::json!({"publish": {"user": "content-length"}})),
-        beside(&serde_json::json!({"publish": {"user": "x-envoy-max-retries"}})),
-        beside(&serde_json::json!({"publish": {"user": "x_api_key"}})),
-        beside(&serde_json::json!({"openPaths": ["/a%62"]})),
-        beside(&serde_json::json!({"openPaths": vec!["/a"; 101]})),
+        with(&json!({"user": "a\nx-admin: 1"})),
+        with(&json!({"team": " a"})),
+        with(&json!({"groups": ["\u{7f}"]})),
+        with(&json!({"id": long})),
+        with(&json!({"sha256": empty})),
+        with(&json!({"models": ["*a"]})),
+        with(&json!({"models": [""]})),
+        with(&json!({"expiresAt": "2027-01-31"})),
+        with(&json!({"expiresAt": "2027-01-31T00:00:00"})),
+        with(&json!({"expiresAt": "2027-02-30T00:00:00Z"})),
+        with(&json!({"metadata": {"a": "x".repeat(16 * 1024)}})),
+        beside(&json!({"maxKeys": 100_001})),
+        beside(&json!({"publish": {"user": "x user"}})),
+        beside(&json!({"publish": {"user": ":authority"}})),
+        beside(&json!({"publish": {"user": "content-length"}})),
+        beside(&json!({"publish": {"user": "x-envoy-max-retries"}})),
+        beside(&json!({"publish": {"user": "x_api_key"}})),
+        beside(&json!({"openPaths": ["/a%62"]})),
+        beside(&json!({"openPaths": vec!["/a"; 101]})),
     ];
     for case in cases {
         assert_eq!(problems(case.clone()).len(), 1, "{case}: {:?}", problems(case.clone()));
     }
 }
 
-const MAX_FACT: usize = 16 * 1024;
-
 #[test]
 fn as_many_keys_as_allowed_and_not_one_more() {
-    let key = |n: u32| serde_json::json!({"id": format!("k{n}"), "sha256": format!("{n:064x}")});
-    let config =
-        |n: u32| serde_json::json!({"maxKeys": 3, "keys": (0..n).map(key).collect::<Vec<_>>()});
+    let key = |n: u32| json!({"id": format!("k{n}"), "sha256": format!("{n:064x}")});
+    let config = |n: u32| json!({"maxKeys": 3, "keys": (0..n).map(key).collect::<Vec<_>>()});
     assert!(problems(config(3)).is_empty());
     assert_eq!(problems(config(4)), ["keys: 4 keys, more than maxKeys allows (3)"]);
 }
 
 #[test]
 fn what_works_but_looks_wrong_is_a_warning() {
-    let expired = with(&serde_json::json!({"expiresAt": "2020-01-01T00:00:00+01:00"}));
+    let expired = with(&json!({"expiresAt": "2020-01-01T00:00:00+01:00"}));
     let now = 1_600_000_000_000_000_000;
     let found = warnings(&expired, now);
     assert_eq!(found, ["keys[0].expiresAt: this key has expired: requests with it are refused"]);
     assert!(warnings(&expired, 0).is_empty(), "the time is not known");
-    let future = with(&serde_json::json!({"expiresAt": "9999-12-31T23:59:59Z"}));
+    let future = with(&json!({"expiresAt": "9999-12-31T23:59:59Z"}));
     assert!(warnings(&future, now).is_empty());
-    assert_eq!(warnings(&with(&serde_json::json!({"models": []})), now).len(), 1);
-    assert_eq!(
-        warnings(&beside(&serde_json::json!({"openPaths": ["/v1/messages"]})), now).len(),
-        1
-    );
+    assert_eq!(warnings(&with(&json!({"models": []})), now).len(), 1);
+    assert_eq!(warnings(&beside(&json!({"openPaths": ["/v1/messages"]})), now).len(), 1);
 }
 
 #[cfg(feature = "schema")]
