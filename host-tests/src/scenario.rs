@@ -10,6 +10,7 @@ pub use value::{Chunks, HeaderMap, HeaderValue, SseItem};
 
 use std::collections::BTreeMap;
 
+use clap::ValueEnum;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -51,13 +52,13 @@ pub struct Scenario {
 }
 
 /// A host that runs scenarios.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum HostName {
-    /// A real Envoy with a scripted upstream.
-    Envoy,
-    /// Ours: in process, virtual time.
+    /// Ours: in process, virtual time, offline
     Wasmtime,
+    /// A real Envoy with a scripted upstream; `$ENVOY` or the one in `.tools/`
+    Envoy,
 }
 
 fn yes() -> bool {

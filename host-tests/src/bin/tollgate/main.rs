@@ -1,1 +1,120 @@
-fn main() {}
+//! The `tollgate` command: runs scenarios and checks plugin configurations.
+//!
+//! Exit status: 0 all well, 1 a scenario failed or a configuration was refused, 2 wrong usage or
+//! nothing that could be run.
+
+mod config;
+mod scenarios;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use host_tests::scenario::HostName;
+
+/// Tests LLM gateway filters: whole scenarios, on a built-in proxy-wasm host or on a real Envoy, and
+/// plugin configurations, offline.
+#[derive(Parser)]
+#[command(
+    name = "tollgate",
+    version,
+    after_help = "Exit status: 0 all well; 1 a scenario failed or a configuration was refused; 2 \
+                  wrong usage, or a file that cannot be read.\n\
+                  Environment: ENVOY is the Envoy to use; TOLLGATE_WASM_DIR is a folder of compiled \
+                  filters (key_check.wasm, …) to use instead of building them."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run scenarios and judge them
+    ///
+    /// Prints a line per scenario, with each difference as path, expected and found, and at the end
+    /// `N passed, N failed, N skipped`. A skip says why: what a real Envoy cannot honour (virtual
+    /// time, injected properties) is skipped there.
+    Test {
+        /// Files, or folders to search for `scenario.yaml` and `*.scenario.yaml`
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+        #[command(flatten)]
+        on: On,
+    },
+    /// Run one scenario and print what came of it as JSON; judge nothing
+    Run {
+        /// The scenario file
+        file: PathBuf,
+        /// One JSON object on one line; without it the same object is spread out for reading
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        on: On,
+    },
+    /// Check a filter's plugin configuration and print every problem
+    ///
+    /// The filter's own code reads it. Environment variables of the gateway (`{env: NAME}`) cannot
+    /// be known here: each counts as set.
+    Check {
+        #[command(flatten)]
+        of: Of,
+        /// YAML or JSON; `-` is standard input
+        file: PathBuf,
+    },
+    /// Print the JSON Schema of a filter's plugin configuration
+    Schema {
+        #[command(flatten)]
+        of: Of,
+    },
+}
+
+#[derive(Args)]
+struct On {
+    /// Where to run
+    #[arg(long, value_enum, default_value_t = HostName::Wasmtime)]
+    host: HostName,
+}
+
+#[derive(Args)]
+struct Of {
+    /// key-check, body-model, token-count or provider-rewrite
+    #[arg(long, value_name = "NAME")]
+    filter: String,
+}
+
+/// How a command ended, apart from errors.
+enum Outcome {
+    Fine,
+    Refused,
+    Unusable,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut out = io::stdout().lock();
+    let result = match cli.command {
+        Command::Test { paths, on } => scenarios::test(&mut out, &paths, on.host),
+        Command::Run { file, json, on } => scenarios::run(&mut out, &file, on.host, json),
+        Command::Check { of, file } => config::check(&mut out, &of.filter, &file),
+        Command::Schema { of } => config::schema(&mut out, &of.filter),
+    };
+    let result = result.and_then(|outcome| out.flush().map(|()| outcome).map_err(Into::into));
+    match result {
+        Ok(Outcome::Fine) => ExitCode::SUCCESS,
+        Ok(Outcome::Refused) => ExitCode::from(1),
+        Ok(Outcome::Unusable) => ExitCode::from(2),
+        // `tollgate … | head`: nobody is there to be told.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nothing better can be done if this fails too.
+            let _ = writeln!(io::stderr(), "error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+}

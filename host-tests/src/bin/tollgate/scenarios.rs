@@ -1,0 +1,114 @@
+//! `tollgate test` and `tollgate run`.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+use host_tests::judge::judge;
+use host_tests::plan::Plan;
+use host_tests::scenario::HostName;
+use host_tests::{find, modules, unavailable};
+
+use crate::Outcome;
+
+/// How many scenarios ended how.
+#[derive(Default)]
+struct Tally {
+    passed: usize,
+    failed: usize,
+    skipped: usize,
+    unreadable: bool,
+}
+
+pub(crate) fn test(out: &mut impl Write, paths: &[PathBuf], host: HostName) -> Result<Outcome> {
+    let mut tally = Tally::default();
+    let mut plans = Vec::new();
+    for file in find::scenarios(paths)? {
+        match Plan::load(&file) {
+            Ok(plan) => plans.push(plan),
+            Err(invalid) => {
+                writeln!(out, "FAIL  {}", file.display())?;
+                for problem in &invalid.problems {
+                    writeln!(out, "      {problem}")?;
+                }
+                tally.failed += 1;
+                tally.unreadable = true;
+            }
+        }
+    }
+    let no_host = unavailable(host);
+    let skip = |plan: &Plan| plan.skip_reason(host).or_else(|| no_host.clone());
+    // All at once: one run of Cargo.
+    modules::build(plans.iter().filter(|plan| skip(plan).is_none()))?;
+    for plan in &plans {
+        one(out, plan, host, skip(plan), &mut tally)?;
+    }
+    let Tally { passed, failed, skipped, unreadable } = tally;
+    writeln!(out, "{passed} passed, {failed} failed, {skipped} skipped")?;
+    Ok(match (unreadable, failed) {
+        (true, _) => Outcome::Unusable,
+        (false, 0) => Outcome::Fine,
+        (false, _) => Outcome::Refused,
+    })
+}
+
+fn one(
+    out: &mut impl Write,
+    plan: &Plan,
+    host: HostName,
+    skip: Option<String>,
+    tally: &mut Tally,
+) -> Result<()> {
+    let file = plan.path.display();
+    if let Some(reason) = skip {
+        tally.skipped += 1;
+        writeln!(out, "skip  {file}: {reason}")?;
+        return Ok(());
+    }
+    let failures = match host_tests::run(plan, host) {
+        Ok(report) => judge(plan, &report),
+        Err(error) => {
+            tally.failed += 1;
+            writeln!(out, "FAIL  {file}\n      {}", indented(&format!("{error:#}")))?;
+            return Ok(());
+        }
+    };
+    if failures.is_empty() {
+        tally.passed += 1;
+        writeln!(out, "pass  {file}")?;
+        return Ok(());
+    }
+    tally.failed += 1;
+    writeln!(out, "FAIL  {file}\n      {}", plan.scenario.description)?;
+    for failure in failures {
+        writeln!(out, "      exchange {}: {}", failure.exchange, failure.path)?;
+        writeln!(out, "        expected {}", indented(&failure.expected))?;
+        writeln!(out, "        found    {}", indented(&failure.found))?;
+    }
+    Ok(())
+}
+
+pub(crate) fn run(
+    out: &mut impl Write,
+    file: &Path,
+    host: HostName,
+    compact: bool,
+) -> Result<Outcome> {
+    let plan = Plan::load(file)?;
+    if let Some(reason) = plan.skip_reason(host).or_else(|| unavailable(host)) {
+        bail!("{} cannot run on {host}: {reason}", file.display());
+    }
+    let report = host_tests::run(&plan, host)?;
+    if compact {
+        serde_json::to_writer(&mut *out, &report)?;
+    } else {
+        serde_json::to_writer_pretty(&mut *out, &report)?;
+    }
+    writeln!(out)?;
+    Ok(Outcome::Fine)
+}
+
+/// Lines behind the first one, set in.
+fn indented(text: &str) -> String {
+    text.replace('\n', "\n          ")
+}

@@ -1,0 +1,66 @@
+//! Plugin configurations checked offline, by the filters' own code.
+
+use schemars::Schema;
+use tollgate_config::{Problems, Warning};
+use tollgate_effects::{Environment, Plugin};
+
+use crate::modules::UnknownFilter;
+
+/// A filter as far as its configuration goes.
+pub struct Checker {
+    /// The filter's name.
+    pub name: &'static str,
+    check: fn(&[u8]) -> Result<Vec<Warning>, Problems>,
+    schema: fn() -> Schema,
+}
+
+const CHECKERS: [Checker; 1] =
+    [Checker::of::<key_check_core::KeyCheck>(key_check_core::config_schema)];
+
+impl Checker {
+    /// The checker of filter `name`.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownFilter`], with the nearest name.
+    pub fn named(name: &str) -> Result<&'static Self, UnknownFilter> {
+        CHECKERS.iter().find(|c| c.name == name).ok_or_else(|| UnknownFilter::new(name))
+    }
+
+    /// Every filter, in request order.
+    pub fn all() -> impl Iterator<Item = &'static Self> {
+        CHECKERS.iter()
+    }
+
+    /// What the filter says about `config` (JSON). Environment variables of the VM cannot be known
+    /// here, so each counts as set.
+    ///
+    /// # Errors
+    ///
+    /// Every problem, as the filter logs them when it refuses the configuration.
+    pub fn check(&self, config: &[u8]) -> Result<Vec<Warning>, Problems> {
+        (self.check)(config)
+    }
+
+    /// The JSON Schema of the configuration, as in the filter's `config/schema.json`.
+    pub fn schema(&self) -> String {
+        format!("{:#}\n", (self.schema)().to_value())
+    }
+
+    const fn of<P: Plugin>(schema: fn() -> Schema) -> Self {
+        Self { name: P::NAME, check: check::<P>, schema }
+    }
+}
+
+fn check<P: Plugin>(config: &[u8]) -> Result<Vec<Warning>, Problems> {
+    P::configure(config, &AllSet).map(|configured| configured.warnings)
+}
+
+/// An environment in which every variable is set.
+struct AllSet;
+
+impl Environment for AllSet {
+    fn variable(&self, _: &str) -> Option<String> {
+        Some("set".to_owned())
+    }
+}
