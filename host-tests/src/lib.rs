@@ -10,6 +10,7 @@
 pub mod check;
 pub mod find;
 pub mod judge;
+pub mod envoy;
 pub mod load;
 pub mod modules;
 pub mod plan;

@@ -1,0 +1,84 @@
+//! Questions to a running Envoy's admin interface.
+//! <https://www.envoyproxy.io/docs/envoy/v1.40.0/operations/admin>
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use super::client::{self, Call};
+
+/// What Envoy puts before the name of a metric that a filter defines.
+const METRIC_PREFIX: &str = "wasmcustom.";
+
+/// The body of a 200 answer to `GET path`.
+///
+/// # Errors
+/// No answer by `deadline`, or another status.
+pub(crate) fn get(admin: SocketAddr, path: &str, deadline: Instant) -> Result<Vec<u8>> {
+    let call = Call { head: head(path), pieces: &[], to_head: false, abort_after_bytes: None };
+    let answer = client::call(admin, &call, deadline)?;
+    let status = answer.message.start.status;
+    ensure!(status == 200 && !answer.reset, "envoy's admin answered {path} with {status}");
+    Ok(answer.message.body)
+}
+
+fn head(path: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nhost: admin\r\n\r\n").into_bytes()
+}
+
+/// The port of every listener, by name.
+pub(crate) fn listeners(admin: SocketAddr, deadline: Instant) -> Result<BTreeMap<String, u16>> {
+    let body = get(admin, "/listeners?format=json", deadline)?;
+    parse_listeners(&body).context("envoy's list of listeners")
+}
+
+/// The counters and gauges of the filters, by the name that the filter gave.
+pub(crate) fn metrics(admin: SocketAddr, deadline: Instant) -> Result<BTreeMap<String, i64>> {
+    let body = get(admin, "/stats?format=json&filter=%5Ewasmcustom%5C.", deadline)?;
+    parse_metrics(&body).context("envoy's stats")
+}
+
+fn parse_listeners(json: &[u8]) -> Result<BTreeMap<String, u16>> {
+    let json: Value = serde_json::from_slice(json)?;
+    let all = json.get("listener_statuses").and_then(Value::as_array);
+    let port = |listener: &Value| {
+        let port = listener.pointer("/local_address/socket_address/port_value")?.as_u64()?;
+        Some((listener.get("name")?.as_str()?.to_owned(), u16::try_from(port).ok()?))
+    };
+    Ok(all.into_iter().flatten().filter_map(port).collect())
+}
+
+/// Histograms have no `value` and are left out.
+fn parse_metrics(json: &[u8]) -> Result<BTreeMap<String, i64>> {
+    let json: Value = serde_json::from_slice(json)?;
+    let all = json.get("stats").and_then(Value::as_array);
+    let metric = |stat: &Value| {
+        let name = stat.get("name")?.as_str()?.strip_prefix(METRIC_PREFIX)?;
+        Some((name.to_owned(), stat.get("value")?.as_i64()?))
+    };
+    Ok(all.into_iter().flatten().filter_map(metric).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listeners_are_read() {
+        let json = br#"{"listener_statuses":[{"name":"exchange-0","local_address":
+            {"socket_address":{"address":"127.0.0.1","port_value":45773}}},{"name":"pipe"}]}"#;
+        assert_eq!(parse_listeners(json).unwrap(), [("exchange-0".to_owned(), 45773)].into());
+        assert!(parse_listeners(b"{}").unwrap().is_empty());
+        assert!(parse_listeners(b"not json").is_err());
+    }
+
+    #[test]
+    fn metrics_of_filters_are_read() {
+        let json = br#"{"stats":[{"name":"wasmcustom.a.b","value":3},{"name":"wasm.x","value":1},
+            {"histograms":{"supported_quantiles":[0]}}]}"#;
+        assert_eq!(parse_metrics(json).unwrap(), [("a.b".to_owned(), 3)].into());
+    }
+}

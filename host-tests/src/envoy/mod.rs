@@ -1,0 +1,213 @@
+//! Runs a [`Plan`] on a real Envoy with a scripted upstream.
+//!
+//! 1. A [`upstream::Server`] per attempt listens on loopback.
+//! 2. [`bootstrap`] makes a configuration: a listener, a route and a cluster per exchange.
+//! 3. [`process::Envoy`] starts on it, once per plan.
+//! 4. Per exchange: [`client::call`] sends the request and reads the response; the access log says
+//!    when the stream has ended, and how; then metrics and log lines are complete and are read.
+//! 5. Everything ends when [`run`] returns, on whatever path.
+//!
+//! Blocking threads and `std`, since a test needs each byte on the wire under control. Everything
+//! that could hang has a deadline. Not here: virtual time, injected properties, interleaving (see
+//! [`Plan::skip_reason`]), callouts, and judging what came out.
+
+mod access_log;
+mod admin;
+mod bootstrap;
+mod client;
+mod log;
+mod message;
+mod process;
+mod upstream;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+
+use crate::plan::{Exchange, Headers, Plan};
+use crate::report::{Observed, Report, Response, UpstreamRequest};
+use client::{Answer, Call};
+use message::Message;
+use process::{Envoy, Scratch};
+use upstream::{Received, Server};
+
+/// The most an exchange may take, retries included.
+const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Headers that Envoy adds to a request on its way unless they are there. Reports leave them out,
+/// except what the client sent itself.
+const IMPLIED_REQUEST_HEADERS: [&str; 2] = ["x-forwarded-proto", "x-request-id"];
+
+/// As [`IMPLIED_REQUEST_HEADERS`], by prefix.
+const IMPLIED_REQUEST_PREFIX: &str = "x-envoy-";
+
+/// Response headers that Envoy adds unless the upstream sent them.
+const IMPLIED_RESPONSE_HEADERS: [&str; 1] = ["date"];
+
+/// Headers of a connection, not of the message: the codec makes them, filters cannot rely on them.
+const CONNECTION_HEADERS: [&str; 2] = ["connection", "transfer-encoding"];
+
+/// The Envoy to use: `$ENVOY`, else the one that `make` fetched into `.tools`.
+///
+/// # Errors
+/// There is none; the text says what to do.
+pub fn available() -> Result<PathBuf, String> {
+    if let Some(path) = std::env::var_os("ENVOY").filter(|path| !path.is_empty()) {
+        let path = PathBuf::from(path);
+        return if path.is_file() {
+            Ok(path)
+        } else {
+            Err(format!("ENVOY is set to {}, expected an Envoy binary", path.display()))
+        };
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name(".tools/envoy/envoy");
+    if path.is_file() {
+        Ok(path)
+    } else {
+        Err("no Envoy: set ENVOY to its path, or fetch it with `make tools`".into())
+    }
+}
+
+/// Runs `plan` and reports what came of each exchange.
+///
+/// # Errors
+/// No Envoy ([`available`]); Envoy refuses the configuration, with what the filters logged; an
+/// exchange does not end in time; Envoy crashes.
+pub fn run(plan: &Plan) -> Result<Report> {
+    let binary = available().map_err(|why| anyhow!(why))?;
+    Gateway::start(&binary, plan)?.run(plan)
+}
+
+/// An Envoy with all that the exchanges of a plan need.
+struct Gateway {
+    // Dropped in this order: the process before what it uses.
+    envoy: Envoy,
+    servers: Vec<Vec<Server>>,
+    access_log: PathBuf,
+    listeners: BTreeMap<String, u16>,
+    _scratch: Scratch,
+}
+
+impl Gateway {
+    fn start(binary: &Path, plan: &Plan) -> Result<Self> {
+        let servers = (plan.exchanges.iter())
+            .map(|exchange| {
+                let start = |upstream| Server::start(upstream, EXCHANGE_TIMEOUT);
+                exchange.upstream.iter().map(start).collect()
+            })
+            .collect::<Result<Vec<Vec<Server>>>>()?;
+        let ports: Vec<Vec<u16>> =
+            servers.iter().map(|of| of.iter().map(Server::port).collect()).collect();
+        let scratch = Scratch::new()?;
+        let access_log = scratch.path("access.log");
+        let config = bootstrap::bootstrap(plan, &ports, &access_log);
+        let workers = plan.scenario.workers.unwrap_or(1).max(1);
+        let envoy = Envoy::start(binary, &config, workers, &scratch)?;
+        let listeners = admin::listeners(envoy.admin(), Instant::now() + EXCHANGE_TIMEOUT)?;
+        Ok(Self { envoy, servers, access_log, listeners, _scratch: scratch })
+    }
+
+    fn run(mut self, plan: &Plan) -> Result<Report> {
+        let mut report = Report::default();
+        // What was logged while starting belongs to the first exchange.
+        for (index, exchange) in plan.exchanges.iter().enumerate() {
+            let observed = self.exchange(index, exchange).map_err(|error| {
+                let said = self.envoy.exit_message().unwrap_or_else(|| self.envoy.complaints());
+                let said = if said.is_empty() { said } else { format!("\nenvoy's log:\n{said}") };
+                anyhow!("exchange `{}`: {error:#}{said}", exchange.name)
+            })?;
+            report.exchanges.push(observed);
+        }
+        Ok(report)
+    }
+
+    fn exchange(&mut self, index: usize, exchange: &Exchange) -> Result<Observed> {
+        let deadline = Instant::now() + EXCHANGE_TIMEOUT;
+        let request = &exchange.request;
+        let (head, pieces) = client::prepare(request);
+        let call = Call {
+            head,
+            pieces: &pieces,
+            to_head: request.method == "HEAD",
+            abort_after_bytes: request.abort_after_bytes,
+        };
+        let name = bootstrap::name(index);
+        let port = self.listeners.get(&name).with_context(|| format!("no listener {name}"))?;
+        let answer = client::call(SocketAddr::from(([127, 0, 0, 1], *port)), &call, deadline)
+            .with_context(|| format!("not over within {} s", EXCHANGE_TIMEOUT.as_secs()))?;
+        let entry = access_log::wait(&self.access_log, index, deadline)?;
+        let servers = self.servers.get(index).map(Vec::as_slice).unwrap_or_default();
+        Ok(Observed {
+            name: exchange.name.clone(),
+            upstream: requests(servers, &request.headers),
+            response: response(answer, &entry, exchange),
+            properties: entry.into_properties(),
+            metrics: admin::metrics(self.envoy.admin(), deadline)?,
+            logs: self.envoy.new_lines()?,
+        })
+    }
+}
+
+/// What reached the upstreams, in order.
+fn requests(servers: &[Server], sent: &Headers) -> Vec<UpstreamRequest> {
+    let mut all: Vec<Received> = servers.iter().flat_map(Server::received).collect();
+    all.sort_by_key(|received| received.at);
+    let implied = |name: &str| {
+        let added =
+            IMPLIED_REQUEST_HEADERS.contains(&name) || name.starts_with(IMPLIED_REQUEST_PREFIX);
+        added && !sent.iter().any(|(own, _)| own == name)
+    };
+    all.into_iter()
+        .filter(|received| received.complete)
+        .map(|Received { message: Message { start, headers, body, .. }, .. }| {
+            let (body, body_base64) = text_or_base64(body);
+            UpstreamRequest {
+                method: start.method,
+                path: start.path,
+                headers: printable(headers, implied),
+                body,
+                body_base64,
+            }
+        })
+        .collect()
+}
+
+fn response(answer: Answer, entry: &access_log::Entry, exchange: &Exchange) -> Response {
+    let sent =
+        |name: &str| exchange.upstream.iter().any(|u| message::value(&u.headers, name).is_some());
+    let implied = |name: &str| IMPLIED_RESPONSE_HEADERS.contains(&name) && !sent(name);
+    let Message { start, headers, body, .. } = answer.message;
+    let (body, body_base64) = text_or_base64(body);
+    Response {
+        status: start.status,
+        headers: printable(headers, implied),
+        body,
+        body_base64,
+        local_reply: start.status != 0 && !entry.is_upstreams(),
+        reset: answer.reset,
+    }
+}
+
+fn printable(headers: Headers, implied: impl Fn(&str) -> bool) -> Vec<(String, String)> {
+    let text = |value: Vec<u8>| String::from_utf8_lossy(&value).into_owned();
+    (headers.into_iter())
+        .filter(|(name, _)| !CONNECTION_HEADERS.contains(&name.as_str()) && !implied(name))
+        .map(|(name, value)| (name, text(value)))
+        .collect()
+}
+
+/// A body for a report: as text if it is UTF-8, else as Base64.
+fn text_or_base64(body: Vec<u8>) -> (Option<String>, Option<String>) {
+    match String::from_utf8(body) {
+        Ok(text) => (Some(text), None),
+        Err(error) => (None, Some(BASE64_STANDARD.encode(error.as_bytes()))),
+    }
+}
+
+#[cfg(test)]
+mod tests;

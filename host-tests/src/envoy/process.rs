@@ -1,0 +1,138 @@
+//! One Envoy process: started on a configuration, watched while it comes up, killed when dropped.
+
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use super::admin;
+use super::log::{FORMAT, Records};
+use crate::report::LogLine;
+
+/// How long Envoy may take to load the filters. Compiling them is most of it.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Between two looks at something that Envoy will do soon.
+pub(crate) const POLL: Duration = Duration::from_millis(2);
+
+/// A directory that is removed when dropped.
+pub(crate) struct Scratch(PathBuf);
+
+impl Scratch {
+    pub(crate) fn new() -> Result<Self> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("tollgate-{}-{id}", std::process::id()));
+        fs::create_dir_all(&path).with_context(|| format!("cannot create {}", path.display()))?;
+        Ok(Self(path))
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A running Envoy.
+pub(crate) struct Envoy {
+    child: Child,
+    log: Records,
+    admin: SocketAddr,
+}
+
+impl Envoy {
+    /// Starts `binary` and waits until it serves.
+    ///
+    /// # Errors
+    /// It refuses the configuration (the message has what it and the filters said), or it does not
+    /// come up in time.
+    pub(crate) fn start(
+        binary: &Path,
+        config: &Value,
+        workers: u32,
+        scratch: &Scratch,
+    ) -> Result<Self> {
+        let (config_path, log_path) = (scratch.path("envoy.json"), scratch.path("envoy.log"));
+        let admin_path = scratch.path("admin-address");
+        fs::write(&config_path, serde_json::to_vec_pretty(config)?)?;
+        let log = File::create(&log_path)?;
+        let child = Command::new(binary)
+            .arg("--config-path")
+            .arg(&config_path)
+            .args(["--concurrency", &workers.to_string()])
+            // Many may run at once, and none restarts.
+            .args(["--use-dynamic-base-id", "--disable-hot-restart"])
+            .arg("--admin-address-path")
+            .arg(&admin_path)
+            .args(["--file-flush-interval-msec", "20"])
+            .args(["--log-level", "warn", "--component-log-level", "wasm:debug"])
+            .args(["--log-format", FORMAT])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .with_context(|| format!("cannot start {}", binary.display()))?;
+        let unset = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut envoy = Self { child, log: Records::new(log_path), admin: unset };
+        let deadline = Instant::now() + START_TIMEOUT;
+        loop {
+            if let Some(status) = envoy.child.try_wait()? {
+                bail!("envoy refused the configuration ({status}):\n{}", envoy.complaints());
+            }
+            if envoy.is_ready(&admin_path, deadline) {
+                return Ok(envoy);
+            }
+            if Instant::now() > deadline {
+                let seconds = START_TIMEOUT.as_secs();
+                bail!("envoy is not up after {seconds} s:\n{}", envoy.complaints());
+            }
+            sleep(POLL);
+        }
+    }
+
+    /// Where the admin interface listens.
+    pub(crate) fn admin(&self) -> SocketAddr {
+        self.admin
+    }
+
+    /// What filters logged since the last call.
+    pub(crate) fn new_lines(&mut self) -> Result<Vec<LogLine>> {
+        self.log.new_lines()
+    }
+
+    /// Whether it has exited, and then what it said.
+    pub(crate) fn exit_message(&mut self) -> Option<String> {
+        let status = self.child.try_wait().ok().flatten()?;
+        Some(format!("envoy exited ({status}):\n{}", self.complaints()))
+    }
+
+    /// Everything of weight in the log, for an error.
+    pub(crate) fn complaints(&self) -> String {
+        self.log.complaints()
+    }
+
+    fn is_ready(&mut self, admin_path: &Path, deadline: Instant) -> bool {
+        let Ok(text) = fs::read_to_string(admin_path) else { return false };
+        let Ok(address) = text.trim().parse() else { return false };
+        self.admin = address;
+        admin::get(address, "/ready", deadline).is_ok()
+    }
+}
+
+impl Drop for Envoy {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

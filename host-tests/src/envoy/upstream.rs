@@ -1,0 +1,258 @@
+//! The scripted upstream: a port per attempt, each with one answer, each keeping what it was sent.
+
+use std::io::{ErrorKind, Read};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use super::client::{is_timeout, write_pieces};
+use super::message::{Kind, Message, Parser, frame, write_headers};
+use crate::plan::Upstream;
+
+/// How often a waiting thread looks whether it should stop.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// One scripted attempt, listening on loopback until dropped.
+pub(crate) struct Server {
+    port: u16,
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the server's thread and its owner both see.
+struct Shared {
+    script: Script,
+    received: Mutex<Vec<Received>>,
+    stop: AtomicBool,
+    timeout: Duration,
+}
+
+/// A request that came, whole or in part.
+#[derive(Clone, Debug)]
+pub(crate) struct Received {
+    /// Total order over all servers of the process.
+    pub at: Instant,
+    /// As far as it came.
+    pub message: Message,
+    /// Whether all of it came.
+    pub complete: bool,
+}
+
+/// An answer in the form of the wire.
+struct Script {
+    head: Vec<u8>,
+    pieces: Vec<Vec<u8>>,
+    end: Vec<u8>,
+    /// Without body, if the request is `HEAD`.
+    close: bool,
+}
+
+impl Server {
+    /// Starts answering as `upstream` says; a connection is given up after `timeout` without bytes.
+    ///
+    /// # Errors
+    /// No free port.
+    pub(crate) fn start(upstream: &Upstream, timeout: Duration) -> Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).context("no port for an upstream")?;
+        let port = listener.local_addr()?.port();
+        let shared = Arc::new(Shared {
+            script: script(upstream),
+            received: Mutex::default(),
+            stop: AtomicBool::new(false),
+            timeout,
+        });
+        let of_thread = Arc::clone(&shared);
+        let thread = thread::spawn(move || of_thread.accept(&listener));
+        Ok(Self { port, shared, thread: Some(thread) })
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Every request so far, in order.
+    pub(crate) fn received(&self) -> Vec<Received> {
+        self.shared.received().clone()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::Release);
+        // Wakes the accepting thread.
+        let _ = TcpStream::connect_timeout(&SocketAddr::from(([127, 0, 0, 1], self.port)), LOOK);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn received(&self) -> MutexGuard<'_, Vec<Received>> {
+        self.received.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+
+    fn accept(&self, listener: &TcpListener) {
+        thread::scope(|scope| {
+            for stream in listener.incoming() {
+                if self.stopped() {
+                    return;
+                }
+                if let Ok(stream) = stream {
+                    scope.spawn(move || self.serve(&stream));
+                }
+            }
+        });
+    }
+
+    /// Answers the requests of a connection until it ends. A failing write is the gateway's doing,
+    /// and shows in what the client got.
+    fn serve(&self, stream: &TcpStream) {
+        if stream.set_nodelay(true).is_err() || stream.set_read_timeout(Some(LOOK)).is_err() {
+            return;
+        }
+        while let Some(received) = self.read(stream) {
+            let to_head = received.message.start.method == "HEAD";
+            let complete = received.complete;
+            self.received().push(received);
+            if !complete {
+                return;
+            }
+            let script = &self.script;
+            let pieces = if to_head { &[][..] } else { script.pieces.as_slice() };
+            let deadline = Instant::now() + self.timeout;
+            let mut out = stream;
+            if write_pieces(&mut out, &script.head, pieces, deadline).is_err() {
+                return;
+            }
+            if script.close {
+                let _ = stream.shutdown(Shutdown::Both);
+                return;
+            }
+            if !to_head && write_pieces(&mut out, &script.end, &[], deadline).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// The next request, or the part of it that came; `None` if nothing more comes.
+    fn read(&self, mut stream: &TcpStream) -> Option<Received> {
+        let mut parser = Parser::new(Kind::Request);
+        let mut buffer = vec![0; 64 << 10];
+        let mut at = None;
+        while !parser.is_complete() && !self.stopped() {
+            let count = match stream.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => count,
+                Err(error) if is_timeout(error.kind()) => continue,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(_) => break,
+            };
+            at.get_or_insert_with(Instant::now);
+            if parser.push(buffer.get(..count)?).is_err() {
+                break;
+            }
+        }
+        let complete = parser.is_complete();
+        parser.has_head().then(|| Received {
+            at: at.unwrap_or_else(Instant::now),
+            message: parser.into_message(),
+            complete,
+        })
+    }
+}
+
+fn script(upstream: &Upstream) -> Script {
+    // A connection that is cut needs a body whose end can be missing.
+    let cut_body = upstream.reset.then_some(&[][..]);
+    let body = upstream.body.as_deref().or(cut_body);
+    let mut framed = frame(&upstream.headers, body, &upstream.trailers);
+    let mut headers = upstream.headers.clone();
+    if framed.header.is_some() {
+        headers.retain(|(name, _)| name != "content-length");
+    } else if body.is_none() && !has_length(upstream) {
+        headers.push(("content-length".into(), b"0".to_vec()));
+    }
+    headers.extend(framed.header.take());
+    let mut head = format!("HTTP/1.1 {} Scripted\r\n", upstream.status).into_bytes();
+    write_headers(&mut head, &headers);
+    head.extend_from_slice(b"\r\n");
+    Script { head, pieces: framed.pieces, end: framed.end, close: upstream.reset }
+}
+
+/// Whether a response without body says so by itself.
+fn has_length(upstream: &Upstream) -> bool {
+    let framing = ["content-length", "transfer-encoding"];
+    upstream.headers.iter().any(|(name, _)| framing.contains(&name.as_str()))
+        || matches!(upstream.status, 100..200 | 204 | 304)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::envoy::client::{Call, call};
+
+    fn upstream(body: Option<Vec<Vec<u8>>>, reset: bool) -> Upstream {
+        Upstream {
+            host_metadata: vec![],
+            status: 429,
+            headers: vec![("x-a".into(), vec![0xff])],
+            body,
+            trailers: vec![],
+            reset,
+        }
+    }
+
+    fn ask(server: &Server) -> crate::envoy::client::Answer {
+        let call_data = Call {
+            head: b"POST /p HTTP/1.1\r\nhost: h\r\ncontent-length: 2\r\n\r\n".to_vec(),
+            pieces: &[b"h".to_vec(), b"i".to_vec()],
+            to_head: false,
+            abort_after_bytes: None,
+        };
+        let to = SocketAddr::from(([127, 0, 0, 1], server.port()));
+        call(to, &call_data, Instant::now() + Duration::from_secs(5)).unwrap()
+    }
+
+    #[test]
+    fn answers_and_keeps_what_came() {
+        let pieces = Some(vec![b"ab".to_vec(), b"c".to_vec()]);
+        let server = Server::start(&upstream(pieces, false), Duration::from_secs(5)).unwrap();
+        let answer = ask(&server);
+        assert!(!answer.reset);
+        assert_eq!(answer.message.start.status, 429);
+        assert_eq!(answer.message.headers[0].1, [0xff]);
+        assert_eq!(answer.message.body, b"abc");
+        let received = server.received();
+        assert_eq!(received.len(), 1);
+        assert!(received[0].complete);
+        assert_eq!(received[0].message.start.path, "/p");
+        assert_eq!(received[0].message.body, b"hi");
+    }
+
+    #[test]
+    fn a_reset_cuts_the_body() {
+        for body in [None, Some(vec![b"ab".to_vec()])] {
+            let expected = body.clone().unwrap_or_default().concat();
+            let server = Server::start(&upstream(body, true), Duration::from_secs(5)).unwrap();
+            let answer = ask(&server);
+            assert!(answer.reset);
+            assert_eq!((answer.message.start.status, answer.message.body), (429, expected));
+        }
+    }
+
+    #[test]
+    fn no_body_is_an_empty_answer() {
+        let server = Server::start(&upstream(None, false), Duration::from_secs(5)).unwrap();
+        let answer = ask(&server);
+        assert_eq!((answer.reset, answer.message.body), (false, vec![]));
+    }
+}
