@@ -40,6 +40,11 @@ fn answer(status: u16, body: &[&[u8]]) -> Upstream {
     }
 }
 
+fn plan(scenario: Scenario, chain: Vec<crate::plan::Filter>, exchanges: Vec<Exchange>) -> Plan {
+    let (path, callouts) = (PathBuf::from("s.yaml"), BTreeMap::new());
+    Plan { path, scenario, clock_nanos: None, callouts, chain, exchanges }
+}
+
 /// Runs `exchanges` on the Envoy that is there; `None` is a printed skip.
 fn run_on_envoy(scenario: serde_json::Value, exchanges: Vec<Exchange>) -> Option<Report> {
     if let Err(why) = available() {
@@ -47,8 +52,7 @@ fn run_on_envoy(scenario: serde_json::Value, exchanges: Vec<Exchange>) -> Option
         return None;
     }
     let scenario: Scenario = serde_json::from_value(scenario).unwrap();
-    let plan = Plan { path: PathBuf::from("s.yaml"), scenario, chain: vec![], exchanges };
-    Some(run(&plan).unwrap())
+    Some(run(&plan(scenario, vec![], exchanges)).unwrap())
 }
 
 fn header<'h>(headers: &'h [(String, String)], name: &str) -> Option<&'h str> {
@@ -158,12 +162,7 @@ fn a_bad_configuration_is_told_with_the_reason() {
         allow_on_headers_stop_iteration: true,
         failure_policy: crate::scenario::FailurePolicy::FailReload,
     };
-    let plan = Plan {
-        path: PathBuf::from("s.yaml"),
-        scenario,
-        chain: vec![missing],
-        exchanges: vec![exchange(get(), vec![])],
-    };
+    let plan = plan(scenario, vec![missing], vec![exchange(get(), vec![])]);
     let error = Gateway::start(&binary, &plan).err().unwrap().to_string();
     assert!(error.starts_with("envoy refused the configuration"), "{error}");
     assert!(error.contains("absent.wasm"), "{error}");

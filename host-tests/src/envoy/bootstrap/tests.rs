@@ -56,7 +56,9 @@ fn plan(scenario: Value, exchanges: Vec<Exchange>) -> Plan {
         filter("per-attempt", Position::Upstream),
         filter("second", Position::Downstream),
     ];
-    Plan { path: PathBuf::from("scenario.yaml"), scenario, chain, exchanges }
+    let callouts = std::collections::BTreeMap::new();
+    let path = PathBuf::from("scenario.yaml");
+    Plan { path, scenario, clock_nanos: None, callouts, chain, exchanges }
 }
 
 fn make(plan: &Plan) -> Value {
