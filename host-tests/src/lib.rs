@@ -8,9 +8,9 @@
 //! Beside that, [`check`] validates plugin configurations without a host.
 
 pub mod check;
+pub mod envoy;
 pub mod find;
 pub mod judge;
-pub mod envoy;
 pub mod load;
 pub mod modules;
 pub mod plan;
@@ -33,12 +33,14 @@ pub fn run(plan: &Plan, host: HostName) -> Result<Report> {
     modules::build([plan])?;
     match host {
         HostName::Wasmtime => bail!("no such host in this build"),
-        HostName::Envoy => bail!("no such host in this build"),
+        HostName::Envoy => envoy::run(plan),
     }
 }
 
 /// Why `host` cannot run anything on this machine; `None` if it can.
 pub fn unavailable(host: HostName) -> Option<String> {
-    let _ = host;
-    None
+    match host {
+        HostName::Wasmtime => None,
+        HostName::Envoy => envoy::available().err(),
+    }
 }
