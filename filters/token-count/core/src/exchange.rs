@@ -1,0 +1,255 @@
+//! One exchange, callback by callback.
+
+use std::rc::Rc;
+
+use tollgate_api::Endpoint;
+use tollgate_effects::{
+    Body, Context, Direction, Effect, Effects, Flow, Headers, LogLevel, Phase, Stream, Want,
+};
+use tollgate_facts::{Request, Usage, UsageStatus, key, publish};
+
+use crate::Shared;
+use crate::metrics;
+use crate::request::RequestScan;
+use crate::response::{Response, is_encoded};
+
+/// The filter's side of one exchange.
+pub struct Exchange {
+    shared: Rc<Shared>,
+    stage: Stage,
+    /// The request body, while it is read.
+    scan: Option<RequestScan>,
+    /// The headers wait for the body, so that usage can be asked for.
+    holds: bool,
+    /// The request has a `content-length` that must be right.
+    has_length: bool,
+    /// Another filter says that the client asked for a stream.
+    known_to_stream: bool,
+    /// Usage was asked for that the client does not want.
+    asked: bool,
+    model: Option<String>,
+}
+
+/// How far the exchange is.
+enum Stage {
+    /// Nothing is counted (any more).
+    Done,
+    /// The request is on its way.
+    Requested,
+    /// The response comes.
+    Answered(Response),
+}
+
+impl Exchange {
+    pub(crate) fn new(shared: Rc<Shared>) -> Self {
+        Self {
+            shared,
+            stage: Stage::Done,
+            scan: None,
+            holds: false,
+            has_length: false,
+            known_to_stream: false,
+            asked: false,
+            model: None,
+        }
+    }
+
+    /// Publishes and counts `usage`. The exchange is then done.
+    fn settle(&mut self, usage: &Usage, out: &mut Effects) {
+        self.stage = Stage::Done;
+        out.push(publish(key::USAGE, usage));
+        let label = match self.shared.labels.try_borrow_mut() {
+            Ok(mut labels) => labels.of(self.model.as_deref()),
+            Err(_) => return,
+        };
+        metrics::count(&label, usage, out);
+    }
+
+    /// Makes a stream report its usage, now that the whole body is held.
+    fn ask_for_usage(&mut self, scan: &RequestScan, out: &mut Effects) {
+        if !(self.known_to_stream || scan.streams()) {
+            return;
+        }
+        let Some(edit) = scan.ask_for_usage() else { return };
+        self.asked = true;
+        if self.has_length {
+            let length = scan.seen().saturating_sub(edit.len).saturating_add(edit.with.len());
+            out.push(Effect::SetHeader {
+                on: Direction::Request,
+                name: "content-length".into(),
+                value: length.to_string().into_bytes(),
+            });
+        }
+        out.push(Effect::EditBody {
+            on: Direction::Request,
+            start: edit.start,
+            len: edit.len,
+            with: edit.with.into(),
+        });
+    }
+
+    /// Says once per worker that a body was too large to be asked for its usage.
+    fn tell_too_large(&self, out: &mut Effects) {
+        if !self.shared.told_too_large.replace(true) {
+            let most = self.shared.config.max_request_bytes;
+            let message = format!(
+                "a request body over maxRequestBytes ({most}) passed without asking for usage; \
+                 others like it are not logged"
+            );
+            out.push(Effect::Log { level: LogLevel::Warn, message });
+        }
+    }
+}
+
+impl Stream for Exchange {
+    fn wants(&self, phase: Phase) -> Want {
+        let wanted = match (phase, &self.stage) {
+            (Phase::RequestBody, _) => self.scan.is_some(),
+            (Phase::ResponseHeaders, Stage::Requested)
+            | (Phase::ResponseBody, Stage::Answered(_))
+            | (Phase::Log, Stage::Requested | Stage::Answered(_)) => true,
+            _ => false,
+        };
+        if wanted { Want::Pieces } else { Want::Nothing }
+    }
+
+    fn on_request_headers(
+        &mut self,
+        ctx: Context<'_>,
+        headers: &Headers<'_>,
+        end: bool,
+        out: &mut Effects,
+    ) -> Flow {
+        // A fact that cannot be read is as good as none: the body says the same.
+        let fact: Option<Request> = tollgate_facts::read(ctx, key::REQUEST).unwrap_or_default();
+        let path = headers.get(":path").unwrap_or_default();
+        let Some(operation) = Operation::of(fact.as_ref(), path) else { return Flow::Continue };
+        if headers.get(":method") != Some(b"POST") {
+            return Flow::Continue;
+        }
+        self.stage = Stage::Requested;
+        if headers.contains("accept-encoding") {
+            let name = "accept-encoding".into();
+            out.push(Effect::RemoveHeader { on: Direction::Request, name });
+        }
+        self.known_to_stream = fact.as_ref().is_some_and(|fact| fact.stream);
+        let may_stream = fact.as_ref().is_none_or(|fact| fact.stream);
+        self.model = fact.map(|fact| fact.model).filter(|model| !model.is_empty());
+        if end || is_encoded(headers) {
+            return Flow::Continue;
+        }
+        let config = &self.shared.config;
+        let may_ask = config.ask_for_usage && may_stream && operation.has_stream_options;
+        let is_too_large = headers
+            .content_length()
+            .is_some_and(|length| length > u64::try_from(config.max_request_bytes).unwrap_or(0));
+        if may_ask && is_too_large {
+            self.tell_too_large(out);
+        }
+        self.holds = may_ask && !is_too_large;
+        self.has_length = headers.contains("content-length");
+        if self.holds || self.model.is_none() {
+            self.scan = Some(RequestScan::new());
+        }
+        if self.holds { Flow::Pause } else { Flow::Continue }
+    }
+
+    fn on_request_body(&mut self, _: Context<'_>, body: Body<'_>, out: &mut Effects) -> Flow {
+        let Some(mut scan) = self.scan.take() else { return Flow::Continue };
+        scan.push(body.bytes);
+        if self.holds && scan.seen() > self.shared.config.max_request_bytes {
+            self.holds = false;
+            self.tell_too_large(out);
+        }
+        if !body.end {
+            self.scan = Some(scan);
+            return if self.holds { Flow::Pause } else { Flow::Continue };
+        }
+        if scan.is_object() {
+            if self.model.is_none() {
+                self.model = scan.model();
+            }
+            if self.holds {
+                self.ask_for_usage(&scan, out);
+            }
+        }
+        Flow::Continue
+    }
+
+    fn on_response_headers(
+        &mut self,
+        ctx: Context<'_>,
+        headers: &Headers<'_>,
+        end: bool,
+        out: &mut Effects,
+    ) -> Flow {
+        // The gateway's own answers cost nothing, and errors of a provider have no usage.
+        let from_upstream =
+            ctx.property(&["response", "code_details"]).is_some_and(|d| d == b"via_upstream");
+        let is_success = matches!(headers.get(":status"), Some([b'2', _, _]));
+        if !from_upstream || !is_success {
+            self.stage = Stage::Done;
+            return Flow::Continue;
+        }
+        if end {
+            self.settle(&Usage::default(), out);
+            return Flow::Continue;
+        }
+        let response = Response::new(headers, self.asked, &self.shared.config);
+        if response.may_strip() && headers.contains("content-length") {
+            let name = "content-length".into();
+            out.push(Effect::RemoveHeader { on: Direction::Response, name });
+        }
+        self.stage = Stage::Answered(response);
+        Flow::Continue
+    }
+
+    fn on_response_body(&mut self, _: Context<'_>, body: Body<'_>, out: &mut Effects) -> Flow {
+        if let Stage::Answered(response) = &mut self.stage {
+            response.push(body, out);
+            if body.end {
+                let usage = response.ended();
+                self.settle(&usage, out);
+            }
+        }
+        Flow::Continue
+    }
+
+    /// Settles what has not come to its end: the client went away, or the upstream broke off.
+    fn on_log(&mut self, ctx: Context<'_>, out: &mut Effects) {
+        match &self.stage {
+            Stage::Done => {}
+            Stage::Answered(response) => {
+                let usage = response.broken_off();
+                self.settle(&usage, out);
+            }
+            // Without an answer: it cost something only if it reached an upstream.
+            Stage::Requested if ctx.property(&["upstream", "address"]).is_some() => {
+                let usage = Usage { status: UsageStatus::Partial, ..Usage::default() };
+                self.settle(&usage, out);
+            }
+            Stage::Requested => self.stage = Stage::Done,
+        }
+    }
+}
+
+/// An operation whose responses have OpenAI's `usage`.
+struct Operation {
+    /// It takes `stream_options`.
+    has_stream_options: bool,
+}
+
+impl Operation {
+    /// The operation that another filter found, else the one at `path`.
+    fn of(fact: Option<&Request>, path: &[u8]) -> Option<Self> {
+        let found = Endpoint::of_path(path).map(Endpoint::name);
+        match fact.map(|fact| fact.endpoint.as_str()).or(found)? {
+            "chat_completions" | "completions" => Some(Self { has_stream_options: true }),
+            "embeddings" | "responses" => Some(Self { has_stream_options: false }),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
