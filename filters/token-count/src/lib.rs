@@ -1,10 +1,9 @@
-//! The token-count filter in a proxy: its core in the shell that every Tollgate filter has.
+//! Shell of the token-count filter: hands the host's callbacks to `token-count-core`.
+#![expect(missing_docs, reason = "proxy_wasm::main! generates an undocumented function")]
 
 use proxy_wasm::types::LogLevel;
 
 proxy_wasm::main! {{
     proxy_wasm::set_log_level(LogLevel::Warn);
-    proxy_wasm::set_root_context(|_| {
-        Box::new(tollgate_shell::Root::<token_count_core::TokenCount>::default())
-    });
+    proxy_wasm::set_root_context(|_| Box::new(tollgate_shell::Root::<token_count_core::TokenCount>::default()));
 }}

@@ -37,7 +37,7 @@ enum Stage {
     /// The request is on its way.
     Requested,
     /// The response comes.
-    Answered(Response),
+    Answered(Box<Response>),
 }
 
 impl Exchange {
@@ -200,7 +200,7 @@ impl Stream for Exchange {
             let name = "content-length".into();
             out.push(Effect::RemoveHeader { on: Direction::Response, name });
         }
-        self.stage = Stage::Answered(response);
+        self.stage = Stage::Answered(Box::new(response));
         Flow::Continue
     }
 
@@ -223,14 +223,21 @@ impl Stream for Exchange {
                 let usage = response.broken_off();
                 self.settle(&usage, out);
             }
-            // Without an answer: it cost something only if it reached an upstream.
-            Stage::Requested if ctx.property(&["upstream", "address"]).is_some() => {
+            Stage::Requested if was_left_waiting(ctx) => {
                 let usage = Usage { status: UsageStatus::Partial, ..Usage::default() };
                 self.settle(&usage, out);
             }
             Stage::Requested => self.stage = Stage::Done,
         }
     }
+}
+
+/// Whether the client went away from a request that had reached an upstream, before any answer. With
+/// an answer there would be a status; 499 is what hosts write for a client that closed the request.
+fn was_left_waiting(ctx: Context<'_>) -> bool {
+    let status = ctx.property(&["response", "code"]).and_then(|code| code.try_into().ok());
+    matches!(status.map(u64::from_le_bytes), None | Some(0 | 499))
+        && ctx.property(&["upstream", "address"]).is_some()
 }
 
 /// An operation whose responses have OpenAI's `usage`.

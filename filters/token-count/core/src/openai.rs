@@ -18,9 +18,7 @@ pub(crate) fn usage(object: &[u8]) -> Option<Usage> {
     let prompt = count(["/prompt_tokens", "/input_tokens"]);
     let completion = count(["/completion_tokens", "/output_tokens"]);
     let total = object.get("total_tokens").and_then(Value::as_u64);
-    if prompt.or(completion).or(total).is_none() {
-        return None;
-    }
+    prompt.or(completion).or(total)?;
     let completion = completion.unwrap_or(0);
     let prompt = prompt.or_else(|| total?.checked_sub(completion)).unwrap_or(0);
     let detail = |names| count(names).unwrap_or(0);
@@ -78,11 +76,7 @@ mod tests {
                 r#"{"prompt_tokens":1,"completion_tokens":2,"prompt_tokens_details":null}"#,
                 Some((1, 2, 3, 0, 0, 0)),
             ),
-            (
-                "negative",
-                r#"{"prompt_tokens":-1,"completion_tokens":2}"#,
-                Some((0, 2, 2, 0, 0, 0)),
-            ),
+            ("negative", r#"{"prompt_tokens":-1,"completion_tokens":2}"#, Some((0, 2, 2, 0, 0, 0))),
             (
                 "fraction",
                 r#"{"prompt_tokens":1.5,"completion_tokens":2}"#,

@@ -15,7 +15,7 @@ pub(crate) enum Response {
     /// A stream of server-sent events.
     Events(Events),
     /// Anything else; only a JSON object has usage.
-    Json(Json),
+    Json(Box<Json>),
     /// Compressed although nobody asked for it: not read.
     Opaque,
 }
@@ -32,7 +32,7 @@ impl Response {
             Some(essence) if essence.trim_ascii().eq_ignore_ascii_case(b"text/event-stream") => {
                 Self::Events(Events::new(asked, config))
             }
-            _ => Self::Json(Json::new(config)),
+            _ => Self::Json(Box::new(Json::new(config))),
         }
     }
 
