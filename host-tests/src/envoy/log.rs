@@ -3,6 +3,7 @@
 //! Messages may have several lines, so records are told apart by a control character, and the fields
 //! of a record by another; see [`FORMAT`].
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
@@ -34,16 +35,37 @@ struct Record<'l> {
     text: &'l str,
 }
 
+/// A line of a filter.
+#[derive(Debug)]
+struct Line {
+    line: LogLine,
+    /// Whether it belongs to a stream, not to the plugin as such.
+    in_stream: bool,
+}
+
 /// The log as a file that grows.
 pub(crate) struct Records {
     path: PathBuf,
     /// Read and given out up to here.
     read: u64,
+    /// What filters said when they were configured: level, filter, message.
+    start: HashSet<(String, String, String)>,
 }
 
 impl Records {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, read: 0 }
+        Self { path, read: 0, start: HashSet::new() }
+    }
+
+    /// Takes what was logged so far as what filters say when they are configured. They say it again
+    /// in each worker, and when a VM is reloaded: no exchange is the reason.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) fn started(&mut self) -> Result<()> {
+        let lines = self.unread()?;
+        self.start.extend(lines.into_iter().map(|line| key(&line.line)));
+        Ok(())
     }
 
     /// What filters logged since the last call, and traps. Envoy writes a record before it goes on,
@@ -52,6 +74,12 @@ impl Records {
     /// # Errors
     /// The file cannot be read.
     pub(crate) fn new_lines(&mut self) -> Result<Vec<LogLine>> {
+        let mut lines = self.unread()?;
+        lines.retain(|line| line.in_stream || !self.start.contains(&key(&line.line)));
+        Ok(lines.into_iter().map(|line| line.line).collect())
+    }
+
+    fn unread(&mut self) -> Result<Vec<Line>> {
         let bytes = self.from(self.read).context("cannot read envoy's log")?;
         // The last record may be half written.
         let complete = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
@@ -67,8 +95,8 @@ impl Records {
         let mut out = String::new();
         for record in records(&text) {
             let said = match filter_line(&record) {
-                Some(line) if line.filter.is_empty() => line.message,
-                Some(line) => format!("{}: {}", line.filter, line.message),
+                Some(Line { line, .. }) if line.filter.is_empty() => line.message,
+                Some(Line { line, .. }) => format!("{}: {}", line.filter, line.message),
                 None if record.logger == "main" && record.level == "warning" => continue,
                 None if matches!(record.level, "warning" | "error" | "critical") => {
                     record.text.to_owned()
@@ -105,30 +133,33 @@ fn records(text: &str) -> impl Iterator<Item = Record<'_>> {
     })
 }
 
+fn key(line: &LogLine) -> (String, String, String) {
+    (line.level.clone(), line.filter.clone(), line.message.clone())
+}
+
 /// The line of a filter; that of a trap has no filter, since Envoy does not name it.
-fn filter_line(record: &Record<'_>) -> Option<LogLine> {
+fn filter_line(record: &Record<'_>) -> Option<Line> {
     if record.logger != "wasm" {
         return None;
     }
     // As proxy-wasm calls it.
     let level = if record.level == "warning" { "warn" } else { record.level };
-    let line = |filter: &str, message: &str| LogLine {
-        level: level.into(),
-        filter: filter.into(),
-        message: message.into(),
+    let line = |(filter, in_stream): (&str, bool), message: &str| Line {
+        line: LogLine { level: level.into(), filter: filter.into(), message: message.into() },
+        in_stream,
     };
     if let Some(rest) = record.text.strip_prefix(FILTER_PREFIX) {
         let (filter, message) = rest.split_once(": ")?;
-        return Some(line(filter_name(filter.trim()), message));
+        return Some(line(origin(filter.trim()), message));
     }
-    matches!(level, "error" | "critical").then(|| line("", record.text))
+    matches!(level, "error" | "critical").then(|| line(("", true), record.text))
 }
 
-/// Within a stream Envoy writes the plugin's name and the root id, which [`super::bootstrap`] makes
-/// the same; elsewhere only the root id.
-fn filter_name(prefix: &str) -> &str {
+/// The filter, and whether a stream of it speaks. Within a stream Envoy writes the plugin's name and
+/// the root id, which [`super::bootstrap`] makes the same; elsewhere only the root id.
+fn origin(prefix: &str) -> (&str, bool) {
     let (front, back) = prefix.split_at_checked(prefix.len() / 2).unwrap_or((prefix, ""));
-    if Some(front) == back.strip_prefix(' ') { front } else { prefix }
+    if Some(front) == back.strip_prefix(' ') { (front, true) } else { (prefix, false) }
 }
 
 #[cfg(test)]
@@ -138,7 +169,7 @@ mod tests {
     fn lines(text: &str) -> Vec<(String, String, String)> {
         records(text)
             .filter_map(|record| filter_line(&record))
-            .map(|line| (line.level, line.filter, line.message))
+            .map(|line| key(&line.line))
             .collect()
     }
 
@@ -165,6 +196,22 @@ mod tests {
         let all: Vec<Record<'_>> = records(log).collect();
         assert_eq!(all[0], Record { level: "error", logger: "", text: "cannot load library" });
         assert_eq!(all.len(), 2);
+    }
+
+    #[test]
+    fn what_is_said_at_the_start_belongs_to_no_exchange() {
+        let scratch = crate::envoy::process::Scratch::new().unwrap();
+        let path = scratch.path("log");
+        let start = "\x1ewarning\x1fwasm\x1fwasm log x: expired\n";
+        std::fs::write(&path, start).unwrap();
+        let mut log = Records::new(path.clone());
+        log.started().unwrap();
+        let in_stream = "\x1ewarning\x1fwasm\x1fwasm log x x: expired\n";
+        let tick = "\x1einfo\x1fwasm\x1fwasm log x: tick\n";
+        std::fs::write(&path, format!("{start}{start}{in_stream}{tick}")).unwrap();
+        let lines = log.new_lines().unwrap();
+        let messages: Vec<&str> = lines.iter().map(|line| line.message.as_str()).collect();
+        assert_eq!(messages, ["expired", "tick"]);
     }
 
     #[test]

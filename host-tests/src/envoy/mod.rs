@@ -114,7 +114,6 @@ impl Gateway {
 
     fn run(mut self, plan: &Plan) -> Result<Report> {
         let mut report = Report::default();
-        // What was logged while starting belongs to the first exchange.
         for (index, exchange) in plan.exchanges.iter().enumerate() {
             let observed = self.exchange(index, exchange).map_err(|error| {
                 let said = self.envoy.exit_message().unwrap_or_else(|| self.envoy.complaints());

@@ -91,6 +91,7 @@ impl Envoy {
                 bail!("envoy refused the configuration ({status}):\n{}", envoy.complaints());
             }
             if envoy.is_ready(&admin_path, deadline) {
+                envoy.log.started()?;
                 return Ok(envoy);
             }
             if Instant::now() > deadline {
