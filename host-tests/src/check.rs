@@ -43,8 +43,12 @@ impl Checker {
     }
 
     /// The JSON Schema of the configuration, as in the filter's `config/schema.json`.
-    pub fn schema(&self) -> String {
-        format!("{:#}\n", (self.schema)().to_value())
+    ///
+    /// # Errors
+    ///
+    /// None that a schema could cause: writing JSON into memory.
+    pub fn schema(&self) -> serde_json::Result<String> {
+        Ok(serde_json::to_string_pretty(&(self.schema)())? + "\n")
     }
 
     const fn of<P: Plugin>(schema: fn() -> Schema) -> Self {

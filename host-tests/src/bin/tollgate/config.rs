@@ -35,7 +35,7 @@ pub(crate) fn check(out: &mut impl Write, filter: &str, file: &Path) -> Result<O
 }
 
 pub(crate) fn schema(out: &mut impl Write, filter: &str) -> Result<Outcome> {
-    write!(out, "{}", Checker::named(filter)?.schema())?;
+    write!(out, "{}", Checker::named(filter)?.schema()?)?;
     Ok(Outcome::Fine)
 }
 
