@@ -14,8 +14,11 @@ pub struct Checker {
     schema: fn() -> Schema,
 }
 
-const CHECKERS: [Checker; 1] =
-    [Checker::of::<key_check_core::KeyCheck>(key_check_core::config_schema)];
+/// In request order.
+const CHECKERS: &[Checker] = &[
+    Checker::of::<key_check_core::KeyCheck>(key_check_core::config_schema),
+    Checker::of::<token_count_core::TokenCount>(token_count_core::config_schema),
+];
 
 impl Checker {
     /// The checker of filter `name`.
