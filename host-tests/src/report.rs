@@ -11,6 +11,8 @@ use serde_json::Value;
 pub struct Report {
     /// One per exchange of the file, in order.
     pub exchanges: Vec<Observed>,
+    /// What filters logged while they started, before the first exchange, each line once.
+    pub logs: Vec<LogLine>,
 }
 
 /// One exchange as observed from outside.
@@ -70,7 +72,7 @@ pub struct Response {
 }
 
 /// A line of a filter.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LogLine {
     /// `trace`, `debug`, `info`, `warn`, `error` or `critical`.

@@ -122,7 +122,7 @@ fn run_prints_one_object_of_the_documented_form() {
         value.as_object().unwrap().keys().cloned().collect::<Vec<String>>()
     };
     let exchange = &report["exchanges"][0];
-    assert_eq!(names(&report), ["exchanges"]);
+    assert_eq!(names(&report), ["exchanges", "logs"]);
     assert_eq!(names(exchange), ["name", "upstream", "response", "properties", "metrics", "logs"]);
     assert_eq!(names(&exchange["upstream"][0]), ["method", "path", "headers", "body"]);
     assert_eq!(names(&exchange["response"]), ["status", "headers", "body", "localReply", "reset"]);
