@@ -156,7 +156,7 @@ fn property_format(name: &str) -> Option<String> {
     }
     let root = name.split('.').next().unwrap_or_default();
     Some(if ATTRIBUTE_ROOTS.contains(&root) {
-        format!("%CEL({name})%")
+        format!("%TYPED_CEL({name})%")
     } else {
         state_format(name)
     })

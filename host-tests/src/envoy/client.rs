@@ -5,7 +5,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 
 use super::message::{Kind, Message, Parser, frame, write_headers};
 use crate::plan::{Headers, Request};
@@ -64,9 +64,8 @@ pub(crate) fn call(to: SocketAddr, call: &Call<'_>, deadline: Instant) -> Result
     thread::scope(|scope| {
         scope.spawn(|| {
             let mut stream = &stream;
-            let sent = write_pieces(&mut stream, &call.head, call.pieces, deadline);
-            // The other side may answer and leave before it has read everything.
-            let _ = sent;
+            // Fails if the other side answers and leaves before it has read everything.
+            let _ = write_pieces(&mut stream, &call.head, call.pieces, deadline);
         });
         let answer = read_answer(&reader, call, deadline);
         // Also ends a write that nobody reads.
@@ -116,7 +115,8 @@ fn read_answer(mut stream: &TcpStream, call: &Call<'_>, deadline: Instant) -> Re
         if parser.is_complete() {
             return Ok(Answer { message: parser.into_message(), reset: false });
         }
-        stream.set_read_timeout(Some(left(deadline).with_context(|| progress(&parser))?))?;
+        let left = left(deadline).with_context(|| unfinished(&parser))?;
+        stream.set_read_timeout(Some(left))?;
         let bytes = match stream.read(&mut buffer) {
             Ok(0) => {
                 let reset = !parser.close();
@@ -131,12 +131,12 @@ fn read_answer(mut stream: &TcpStream, call: &Call<'_>, deadline: Instant) -> Re
     }
 }
 
-fn progress(parser: &Parser) -> String {
+fn unfinished(parser: &Parser) -> String {
     if !parser.has_head() {
-        return "no response".into();
+        return "no response: the stream hangs".into();
     }
     let Message { start, body, .. } = parser.message();
-    format!("a response of status {} that does not end after {} bytes", start.status, body.len())
+    format!("a response of status {} hangs after {} bytes of body", start.status, body.len())
 }
 
 pub(crate) fn is_timeout(kind: ErrorKind) -> bool {
@@ -149,9 +149,7 @@ pub(crate) fn is_timeout(kind: ErrorKind) -> bool {
 /// None is left.
 pub(crate) fn left(deadline: Instant) -> Result<Duration> {
     let left = deadline.saturating_duration_since(Instant::now());
-    if left.is_zero() {
-        bail!("out of time");
-    }
+    ensure!(!left.is_zero(), "time limit reached");
     Ok(left)
 }
 

@@ -167,3 +167,18 @@ fn a_bad_configuration_is_told_with_the_reason() {
     assert!(error.starts_with("envoy refused the configuration"), "{error}");
     assert!(error.contains("absent.wasm"), "{error}");
 }
+
+#[test]
+fn attributes_are_typed() {
+    let mut asks = exchange(get(), vec![answer(200, &[b"a"])]);
+    for name in ["response.code_details", "upstream.request_attempt_count", "tollgate.absent"] {
+        asks.expect.properties.insert(name.into(), json!(null));
+    }
+    let Some(report) = run_on_envoy(nothing(), vec![asks]) else { return };
+    let expected: BTreeMap<String, serde_json::Value> = [
+        ("response.code_details".to_owned(), json!("via_upstream")),
+        ("upstream.request_attempt_count".to_owned(), json!(1)),
+    ]
+    .into();
+    assert_eq!(report.exchanges[0].properties, expected);
+}

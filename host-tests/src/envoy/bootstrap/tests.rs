@@ -155,7 +155,10 @@ fn properties_are_printed_as_state_or_attribute() {
         property_format("tollgate.model").unwrap(),
         "%FILTER_STATE(wasm.tollgate.model:PLAIN)%"
     );
-    assert_eq!(property_format("response.code_details").unwrap(), "%CEL(response.code_details)%");
+    assert_eq!(
+        property_format("response.code_details").unwrap(),
+        "%TYPED_CEL(response.code_details)%"
+    );
     assert_eq!(property_format("a%b"), None);
     let mut of_client = exchange(vec![]);
     of_client.expect.properties.insert("theirs".into(), Value::Null);
