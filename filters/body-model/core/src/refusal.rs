@@ -1,0 +1,149 @@
+//! Why a request is refused, for the client and for the counters.
+//!
+//! No message repeats the body, but for a model's name that was checked before.
+
+use std::fmt;
+
+use tollgate_api::ApiError;
+
+/// Why a request is refused.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Refusal {
+    /// The fact `tollgate.caller` is there but is none.
+    CallerUnreadable,
+    /// The key occurs more than once, as some backend reads keys.
+    Duplicate(&'static str),
+    /// No body, or one of no bytes.
+    EmptyBody,
+    /// The body is encoded.
+    Encoded,
+    /// The model's name is not fit for a name.
+    InvalidModel(InvalidModel),
+    /// The body is not a JSON object; with the depth that is allowed.
+    Json(tollgate_json::Error, u16),
+    /// There is no `model`, or it is no string.
+    MissingModel,
+    /// No caller was published, and the configuration requires one.
+    NoCaller,
+    /// The caller's list does not have the model.
+    NotAllowed(String),
+    /// The catalogue does not have the model.
+    NotFound(String),
+    /// `stream` is neither a boolean nor null.
+    StreamNotBoolean,
+    /// The body is longer than this.
+    TooLarge { limit: usize },
+    /// A change of protocol, after which bodies have no end.
+    Upgrade,
+}
+
+/// Why a string is no model's name.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum InvalidModel {
+    /// It has a control character.
+    Control,
+    /// It has no characters.
+    Empty,
+    /// It begins or ends with white space, which a header would lose.
+    Space,
+    /// It has more bytes than this.
+    TooLong { limit: usize },
+}
+
+impl fmt::Display for InvalidModel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Control => f.write_str("must have no control characters"),
+            Self::Empty => f.write_str("must not be empty"),
+            Self::Space => f.write_str("must not begin or end with white space"),
+            Self::TooLong { limit } => write!(f, "must have at most {limit} bytes"),
+        }
+    }
+}
+
+impl From<InvalidModel> for Refusal {
+    fn from(reason: InvalidModel) -> Self {
+        Self::InvalidModel(reason)
+    }
+}
+
+impl Refusal {
+    /// The counter, out of a fixed set.
+    pub(crate) fn metric(&self) -> &'static str {
+        match self {
+            Self::CallerUnreadable | Self::NoCaller | Self::NotAllowed(_) => {
+                "tollgate_body_model.refused.model_not_allowed"
+            }
+            Self::Duplicate("model") => "tollgate_body_model.refused.duplicate_model",
+            Self::Duplicate(_) | Self::StreamNotBoolean => {
+                "tollgate_body_model.refused.invalid_parameter"
+            }
+            Self::EmptyBody | Self::Json(..) | Self::Upgrade => {
+                "tollgate_body_model.refused.invalid_json"
+            }
+            Self::Encoded => "tollgate_body_model.refused.unsupported_content_encoding",
+            Self::InvalidModel(_) => "tollgate_body_model.refused.invalid_model",
+            Self::MissingModel => "tollgate_body_model.refused.missing_model",
+            Self::NotFound(_) => "tollgate_body_model.refused.model_not_found",
+            Self::TooLarge { .. } => "tollgate_body_model.refused.request_too_large",
+        }
+    }
+
+    /// What the client reads.
+    pub(crate) fn error(&self) -> ApiError {
+        let (status, code, param) = match self {
+            Self::CallerUnreadable | Self::NoCaller | Self::NotAllowed(_) => {
+                (403, "model_not_allowed", Some("model"))
+            }
+            Self::Duplicate("model") => (400, "duplicate_model", Some("model")),
+            Self::Duplicate(key) => (400, "invalid_parameter", Some(*key)),
+            Self::EmptyBody | Self::Json(..) | Self::Upgrade => (400, "invalid_json", None),
+            Self::Encoded => (415, "unsupported_content_encoding", None),
+            Self::InvalidModel(_) => (400, "invalid_model", Some("model")),
+            Self::MissingModel => (400, "missing_model", Some("model")),
+            Self::NotFound(_) => (404, "model_not_found", Some("model")),
+            Self::StreamNotBoolean => (400, "invalid_parameter", Some("stream")),
+            Self::TooLarge { .. } => (413, "request_too_large", None),
+        };
+        let error = ApiError::new(status, code, self.message());
+        match param {
+            Some(param) => error.param(param),
+            None => error,
+        }
+    }
+
+    fn message(&self) -> String {
+        use tollgate_json::Error;
+        match self {
+            Self::CallerUnreadable => {
+                "what was published about the caller cannot be read, so no model is allowed".into()
+            }
+            Self::Duplicate(key) => format!(
+                "more than one `{key}` in the body (keys that differ only in case count as the \
+                 same): send exactly one"
+            ),
+            Self::EmptyBody => "the body is empty: expected a JSON object with a `model`".into(),
+            Self::Encoded => "the body is encoded: send it without content-encoding".into(),
+            Self::InvalidModel(reason) => format!("`model` {reason}"),
+            Self::Json(Error::Incomplete, _) => {
+                "the body ends too early: expected a complete JSON object".into()
+            }
+            Self::Json(Error::NotAnObject, _) => "expected the body to be a JSON object".into(),
+            Self::Json(Error::Syntax { offset }, _) => {
+                format!("the body is not valid JSON: unexpected byte at offset {offset}")
+            }
+            Self::Json(Error::TooDeep { offset }, most) => {
+                format!("the body is nested deeper than {most} levels at offset {offset}")
+            }
+            Self::MissingModel => "expected a string `model` in the body".into(),
+            Self::NoCaller => "no caller was published, so no model is allowed".into(),
+            Self::NotAllowed(model) => format!("this API key may not use the model `{model}`"),
+            Self::NotFound(model) => format!("the model `{model}` does not exist"),
+            Self::StreamNotBoolean => "expected `stream` to be true or false".into(),
+            Self::TooLarge { limit } => {
+                format!("the body is larger than {limit} bytes, the most that is accepted")
+            }
+            Self::Upgrade => "expected a request with a JSON body, found a protocol upgrade".into(),
+        }
+    }
+}
