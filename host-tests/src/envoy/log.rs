@@ -3,7 +3,6 @@
 //! Messages may have several lines, so records are told apart by a control character, and the fields
 //! of a record by another; see [`FORMAT`].
 
-use std::collections::HashSet;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
@@ -48,24 +47,28 @@ pub(crate) struct Records {
     path: PathBuf,
     /// Read and given out up to here.
     read: u64,
-    /// What filters said when they were configured: level, filter, message.
-    start: HashSet<(String, String, String)>,
+    /// What filters said when they were configured, each line once.
+    start: Vec<LogLine>,
 }
 
 impl Records {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, read: 0, start: HashSet::new() }
+        Self { path, read: 0, start: Vec::new() }
     }
 
-    /// Takes what was logged so far as what filters say when they are configured. They say it again
-    /// in each worker, and when a VM is reloaded: no exchange is the reason.
+    /// Takes what was logged so far as what filters say when they are configured, and gives each
+    /// line once. They say it again in each worker, and when a VM is reloaded: no exchange is the
+    /// reason.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub(crate) fn started(&mut self) -> Result<()> {
-        let lines = self.unread()?;
-        self.start.extend(lines.into_iter().map(|line| key(&line.line)));
-        Ok(())
+    pub(crate) fn started(&mut self) -> Result<&[LogLine]> {
+        for Line { line, .. } in self.unread()? {
+            if !self.start.contains(&line) {
+                self.start.push(line);
+            }
+        }
+        Ok(&self.start)
     }
 
     /// What filters logged since the last call, and traps. Envoy writes a record before it goes on,
@@ -75,7 +78,7 @@ impl Records {
     /// The file cannot be read.
     pub(crate) fn new_lines(&mut self) -> Result<Vec<LogLine>> {
         let mut lines = self.unread()?;
-        lines.retain(|line| line.in_stream || !self.start.contains(&key(&line.line)));
+        lines.retain(|line| line.in_stream || !self.start.contains(&line.line));
         Ok(lines.into_iter().map(|line| line.line).collect())
     }
 
@@ -133,10 +136,6 @@ fn records(text: &str) -> impl Iterator<Item = Record<'_>> {
     })
 }
 
-fn key(line: &LogLine) -> (String, String, String) {
-    (line.level.clone(), line.filter.clone(), line.message.clone())
-}
-
 /// The line of a filter; that of a trap has no filter, since Envoy does not name it.
 fn filter_line(record: &Record<'_>) -> Option<Line> {
     if record.logger != "wasm" {
@@ -169,7 +168,7 @@ mod tests {
     fn lines(text: &str) -> Vec<(String, String, String)> {
         records(text)
             .filter_map(|record| filter_line(&record))
-            .map(|line| key(&line.line))
+            .map(|Line { line, .. }| (line.level, line.filter, line.message))
             .collect()
     }
 
@@ -203,12 +202,12 @@ mod tests {
         let scratch = crate::envoy::process::Scratch::new().unwrap();
         let path = scratch.path("log");
         let start = "\x1ewarning\x1fwasm\x1fwasm log x: expired\n";
-        std::fs::write(&path, start).unwrap();
+        std::fs::write(&path, start.repeat(2)).unwrap();
         let mut log = Records::new(path.clone());
-        log.started().unwrap();
+        assert_eq!(log.started().unwrap().len(), 1);
         let in_stream = "\x1ewarning\x1fwasm\x1fwasm log x x: expired\n";
         let tick = "\x1einfo\x1fwasm\x1fwasm log x: tick\n";
-        std::fs::write(&path, format!("{start}{start}{in_stream}{tick}")).unwrap();
+        std::fs::write(&path, format!("{start}{start}{start}{in_stream}{tick}")).unwrap();
         let lines = log.new_lines().unwrap();
         let messages: Vec<&str> = lines.iter().map(|line| line.message.as_str()).collect();
         assert_eq!(messages, ["expired", "tick"]);

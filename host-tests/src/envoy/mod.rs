@@ -110,7 +110,8 @@ impl Gateway {
     }
 
     fn run(mut self, plan: &Plan) -> Result<Report> {
-        let mut report = Report::default();
+        let logs = self.envoy.start_lines().to_vec();
+        let mut report = Report { logs, ..Report::default() };
         for (index, exchange) in plan.exchanges.iter().enumerate() {
             let observed = self.exchange(index, exchange).map_err(|error| {
                 let said = self.envoy.exit_message().unwrap_or_else(|| self.envoy.complaints());
