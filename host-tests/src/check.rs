@@ -17,6 +17,7 @@ pub struct Checker {
 /// In request order.
 const CHECKERS: &[Checker] = &[
     Checker::of::<key_check_core::KeyCheck>(key_check_core::config_schema),
+    Checker::of::<body_model_core::BodyModel>(body_model_core::config_schema),
     Checker::of::<token_count_core::TokenCount>(token_count_core::config_schema),
 ];
 

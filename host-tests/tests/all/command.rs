@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
-use crate::{root, short};
+use crate::{root, short, yaml_blocks};
 
 /// Runs `tollgate` in the root of the repository.
 fn tollgate(arguments: &[&str], stdin: &str) -> Output {
@@ -76,6 +76,14 @@ fn a_difference_is_told_as_path_expected_and_found() {
 "
         )
     );
+}
+
+#[test]
+fn the_scenario_of_the_readme_passes() {
+    let readme = std::fs::read_to_string(root().join("host-tests/README.md")).unwrap();
+    let path = file("readme/scenario.yaml", yaml_blocks(&readme).next().unwrap());
+    let (_, out, _) = outcome(&["test", &path]);
+    assert_eq!(out, format!("pass  {path}\n1 passed, 0 failed, 0 skipped\n"));
 }
 
 #[test]

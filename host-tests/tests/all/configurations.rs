@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use host_tests::check::Checker;
 use host_tests::load::config_json;
 
-use crate::{files, none, root, short};
+use crate::{files, none, root, short, yaml_blocks};
 
 /// The `config/` folders with their filters.
 fn folders() -> Vec<(&'static Checker, PathBuf)> {
@@ -76,6 +76,26 @@ fn wrong_configurations_are_refused_in_exactly_these_words() {
         }
     }
     none(&failures);
+}
+
+/// The YAML in the filters' READMEs.
+#[test]
+fn what_the_readmes_show_is_accepted() {
+    for (checker, folder) in folders() {
+        let Ok(text) = std::fs::read_to_string(folder.with_file_name("README.md")) else {
+            continue;
+        };
+        for block in yaml_blocks(&text) {
+            let config = config_json(Path::new("README.yaml"), block.into()).unwrap();
+            let complaint = checker.check(&config).err();
+            assert!(
+                complaint.is_none(),
+                "{}/README.md: {}\n{block}",
+                checker.name,
+                complaint.unwrap()
+            );
+        }
+    }
 }
 
 #[test]

@@ -40,6 +40,11 @@ fn files(folder: &Path, endings: &[&str]) -> Vec<PathBuf> {
         .collect()
 }
 
+/// The YAML blocks of a Markdown text.
+fn yaml_blocks(markdown: &str) -> impl Iterator<Item = &str> {
+    markdown.split("```yaml\n").skip(1).filter_map(|block| block.split("```").next())
+}
+
 /// Panics with all of `failures`, if there are any.
 fn none(failures: &[String]) {
     assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
