@@ -48,7 +48,6 @@ impl Drop for Scratch {
 pub(crate) struct Envoy {
     child: Child,
     log: Records,
-    start_lines: Vec<LogLine>,
     admin: SocketAddr,
 }
 
@@ -85,15 +84,14 @@ impl Envoy {
             .spawn()
             .with_context(|| format!("cannot start {}", binary.display()))?;
         let unset = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut envoy =
-            Self { child, log: Records::new(log_path), start_lines: Vec::new(), admin: unset };
+        let mut envoy = Self { child, log: Records::new(log_path), admin: unset };
         let deadline = Instant::now() + START_TIMEOUT;
         loop {
             if let Some(status) = envoy.child.try_wait()? {
                 bail!("envoy refused the configuration ({status}):\n{}", envoy.complaints());
             }
             if envoy.is_ready(&admin_path, deadline) {
-                envoy.start_lines = envoy.log.started()?.to_vec();
+                envoy.log.started()?;
                 return Ok(envoy);
             }
             if Instant::now() > deadline {
@@ -111,7 +109,7 @@ impl Envoy {
 
     /// What filters logged while they were configured, each line once.
     pub(crate) fn start_lines(&self) -> &[LogLine] {
-        &self.start_lines
+        self.log.start_lines()
     }
 
     /// What filters logged since the last call.
