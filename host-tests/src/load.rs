@@ -300,6 +300,9 @@ impl Loader {
             Some(host) => String::from_utf8_lossy(&headers.remove(host).1).into_owned(),
             None => "gateway.test".to_owned(),
         };
+        if headers.iter().any(|(name, _)| name == "host") {
+            self.note(format!("{at}.headers.host"), "found several, expected one");
+        }
         let trailers = self.headers(&format!("{at}.trailers"), &request.trailers);
         let body = self.pieces(at, &source, &request.chunks, &mut headers, !trailers.is_empty());
         let method = match (&request.method, &body) {

@@ -106,6 +106,7 @@ exchanges:
     upstream: [{status: 99, bodyFile: no-such.json, headers: {x: null}}]
   - request: {path: /, body: abc, chunks: [9]}
     upstream: [{bodyBase64: '%'}, {chunks: every-byte}]
+  - request: {path: /, headers: {host: [a, b]}}
 ";
     let root = env!("CARGO_MANIFEST_DIR");
     assert_eq!(
@@ -134,6 +135,7 @@ exchanges:
             "exchanges[1].upstream[0].bodyBase64: Invalid symbol 37, offset 0., expected padded \
              base64",
             "exchanges[1].upstream[1].chunks: found cuts but no body to cut",
+            "exchanges[2].request.headers.host: found several, expected one",
         ]
     );
 }

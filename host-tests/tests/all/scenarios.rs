@@ -4,8 +4,8 @@
 use host_tests::judge::judge;
 use host_tests::plan::Plan;
 use host_tests::report::{Observed, Report};
-use host_tests::scenario::HostName::Wasmtime;
-use host_tests::{find, run};
+use host_tests::scenario::HostName::{Envoy, Wasmtime};
+use host_tests::{find, run, unavailable};
 
 use crate::{none, root, short};
 
@@ -42,6 +42,41 @@ fn how_bodies_are_cut_changes_nothing() {
         }
     }
     none(&failures);
+}
+
+/// Whatever a scenario leaves open is compared too. Without an Envoy there is nothing to compare:
+/// `make test` fetches one and prints the skips.
+#[test]
+fn the_hosts_agree() {
+    if let Some(reason) = unavailable(Envoy) {
+        eprintln!("skipped: {reason}");
+        return;
+    }
+    let mut failures = Vec::new();
+    for plan in plans().into_iter().filter(|plan| plan.skip_reason(Envoy).is_none()) {
+        let name = short(&plan.path);
+        match (run(&plan, Wasmtime), run(&plan, Envoy)) {
+            (Ok(ours), Ok(real)) => {
+                for (ours, real) in ours.exchanges.iter().zip(&real.exchanges) {
+                    failures.extend(disagreement(ours, real).map(|what| format!("{name}: {what}")));
+                }
+            }
+            (Err(error), _) | (_, Err(error)) => failures.push(format!("{name}: {error:#}")),
+        }
+    }
+    none(&failures);
+}
+
+fn disagreement(ours: &Observed, real: &Observed) -> Option<String> {
+    // The order of headers of different names means nothing.
+    let sorted = |observed: &Observed| {
+        let mut observed = observed.clone();
+        observed.upstream.iter_mut().for_each(|u| u.headers.sort_by(|a, b| a.0.cmp(&b.0)));
+        observed.response.headers.sort_by(|a, b| a.0.cmp(&b.0));
+        serde_json::to_string_pretty(&observed).unwrap()
+    };
+    let (ours, real) = (sorted(ours), sorted(real));
+    (ours != real).then(|| format!("\n  wasmtime: {ours}\n  envoy: {real}"))
 }
 
 fn compare(name: &str, plan: &Plan, written: &Report, cut: &Report, failures: &mut Vec<String>) {
