@@ -37,10 +37,11 @@ pub fn run(plan: &Plan, host: HostName) -> Result<Report> {
     }
 }
 
-/// Why `host` cannot run anything on this machine; `None` if it can.
+/// Why `host` cannot run anything on this machine; `None` if it can. `missing:` in a skip tells the
+/// runner of the tests that the machine is at fault, not the scenario.
 pub fn unavailable(host: HostName) -> Option<String> {
     match host {
         HostName::Wasmtime => None,
-        HostName::Envoy => envoy::available().err(),
+        HostName::Envoy => envoy::available().err().map(|why| format!("missing: {why}")),
     }
 }
