@@ -23,6 +23,10 @@ def rust():
     """cargo, and the standard library for the filters' target."""
     if not shutil.which("cargo"):
         missing("cargo", "install Rust with rustup, see https://rustup.rs")
+    oldest = oldest_rust()
+    found = version(output("rustc", "--version"))
+    if found < oldest:
+        missing("Rust %s or newer" % dotted(oldest), "found %s; run `rustup update stable`" % dotted(found))
     sysroot = output("rustc", "--print", "sysroot").strip()
     if os.path.isdir(os.path.join(sysroot, "lib", "rustlib", WASM_TARGET)):
         return
@@ -59,12 +63,20 @@ def node():
 
 
 def envoy(path):
-    """The Envoy that $ENVOY names."""
+    """The version of the Envoy at `path`."""
     if not shutil.which(path):
-        missing("the Envoy that ENVOY names", "found nothing to run at %s; unset ENVOY to fetch one" % path)
+        missing("Envoy", "found nothing to run at %s; ENVOY=/path names one, `make tools` without ENVOY fetches one" % path)
     found = version(output(path, "--version").replace("\n", " ").split("version:")[-1].split("/", 1)[-1])
     if found < OLDEST_ENVOY:
         missing("Envoy %s or newer" % dotted(OLDEST_ENVOY), "found %s at %s" % (dotted(found), path))
+    return found
+
+
+def oldest_rust():
+    """What Cargo.toml says."""
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    with open(os.path.join(root, "Cargo.toml")) as file:
+        return version(re.search(r'^rust-version = "(.*)"', file.read(), re.MULTILINE).group(1))
 
 
 def missing(what, how):
@@ -88,7 +100,16 @@ def dotted(numbers):
     return ".".join(str(number) for number in numbers)
 
 
+def main(names):
+    checks = {"rust": rust, "python": python, "node": node}
+    status = 0
+    for name in names or checks:
+        try:
+            checks[name]()
+        except SystemExit as end:  # go on: one look names everything that is missing
+            status = end.code
+    sys.exit(status)
+
+
 if __name__ == "__main__":
-    CHECKS = {"rust": rust, "python": python, "node": node}
-    for name in sys.argv[1:] or CHECKS:
-        CHECKS[name]()
+    main(sys.argv[1:])

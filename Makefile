@@ -1,0 +1,64 @@
+# Two commands matter to a newcomer: `make demo` and `make test`. Logic of more than a line is in scripts/.
+# What is fetched goes to .tools/, what is built to target/, nothing anywhere else.
+
+FILTERS := key-check body-model token-count provider-rewrite
+WASM_PACKAGES := $(addprefix --package ,$(FILTERS))
+CORES := $(foreach filter,$(FILTERS),--package $(filter)-core)
+CARGO := cargo
+PYTHON := python3
+# envoy.yaml names the filters by paths below target/.
+export CARGO_TARGET_DIR := target
+
+.PHONY: help demo test wasm unit scenarios scenarios-envoy e2e lint docs bench bench-test fuzz-build schema tools clean-tools
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: tools wasm ## the story in a running gateway, until Ctrl-C (ONCE=1: ends by itself)
+	@exec $(PYTHON) scripts/demo.py
+
+test: tools wasm ## every test there is
+	@exec $(PYTHON) scripts/run_tests.py
+
+unit: ## tests of the Rust workspace
+	@exec $(PYTHON) scripts/run_tests.py unit
+
+scenarios: ## every scenario, on the offline host
+	@exec $(PYTHON) scripts/run_tests.py scenarios
+
+scenarios-envoy: tools ## every scenario, on a real Envoy
+	@exec $(PYTHON) scripts/run_tests.py scenarios-envoy
+
+e2e: tools wasm ## the official openai client, through a real Envoy
+	@exec $(PYTHON) scripts/run_tests.py e2e
+
+wasm: ## the four filters, into target/wasm32-wasip1/release
+	@$(PYTHON) scripts/prerequisites.py rust
+	$(CARGO) build --release --target wasm32-wasip1 $(WASM_PACKAGES)
+
+tools: ## what the demo and the tests need beside Rust, into .tools
+	@$(PYTHON) scripts/prerequisites.py
+	@$(PYTHON) scripts/fetch.py
+
+lint: ## formatting and clippy, native and wasm
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --target wasm32-wasip1 $(WASM_PACKAGES) -- -D warnings
+
+docs: ## the API documentation, warnings being errors
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
+
+bench: ## the benchmarks, measured
+	$(CARGO) bench --workspace --bench '*'
+
+bench-test: ## the benchmarks, each once as a test
+	$(CARGO) test --workspace --bench '*'
+
+fuzz-build: ## the fuzz targets, built only
+	$(CARGO) build --manifest-path fuzz/Cargo.toml --target-dir fuzz/target
+
+schema: ## the JSON Schemas of the filters' configurations, written anew
+	TOLLGATE_BLESS=1 $(CARGO) test $(CORES) --all-features schema
+
+clean-tools: ## removes what was fetched
+	rm -rf .tools

@@ -1,0 +1,86 @@
+"""A scripted provider that records what reached it.
+
+The simulated providers of the quickstart hide credentials in what they record, and credentials are
+what the fallback tests are about.
+"""
+
+import http.server
+import socket
+import struct
+import threading
+import time
+
+
+class Recorder:
+    """A provider on `port`, as a context manager; `answer` gets the handler of each request, for `send` or `cut`."""
+
+    def __init__(self, port, answer):
+        self.paths = []
+        self.requests = []  # a list of header pairs, and the body
+        recorder = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers.get("content-length") or 0))
+                if self.headers.get("transfer-encoding", "").lower() == "chunked":
+                    body = self.read_chunks()
+                recorder.paths.append(self.path)
+                recorder.requests.append((self.headers.items(), body))
+                recorder.answer(self)
+
+            def read_chunks(self):
+                body = b""
+                while True:
+                    size = int(self.rfile.readline().split(b";")[0], 16)
+                    body += self.rfile.read(size)
+                    self.rfile.readline()
+                    if size == 0:
+                        return body
+
+            def log_message(self, *_):
+                pass
+
+        self.answer = answer
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self.server.daemon_threads = True
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+
+    def everything(self):
+        """All that was seen, as one text to search in."""
+        parts = list(self.paths)
+        for headers, body in self.requests:
+            parts += ["%s: %s" % pair for pair in headers] + [body.decode(errors="replace")]
+        return "\n".join(parts)
+
+
+def send(handler, status, body, content_type="application/json"):
+    """A complete answer."""
+    handler.send_response(status)
+    handler.send_header("content-type", content_type)
+    handler.send_header("content-length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
+def cut(handler, status, beginning, content_type="text/event-stream"):
+    """The beginning of an answer, then a connection that is reset."""
+    handler.send_response(status)
+    handler.send_header("content-type", content_type)
+    handler.send_header("transfer-encoding", "chunked")
+    handler.end_headers()
+    handler.wfile.write(b"%x\r\n%s\r\n" % (len(beginning), beginning))
+    handler.wfile.flush()
+    time.sleep(0.3)  # a reset overtakes what was not read yet
+    # Lingering for no time turns the close into a reset.
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    handler.close_connection = True

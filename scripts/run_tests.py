@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""Runs the test suites one after the other and sums up.
+
+    run_tests.py [unit] [scenarios] [scenarios-envoy] [e2e]      (all without arguments)
+
+Every suite runs, also after one that failed. The exit status is 0 if nothing failed; a suite that
+ran no test at all has failed. A test that was skipped since something is not installed says
+`missing:` in its reason, and counts as failed where CI=true.
+"""
+
+import collections
+import glob
+import os
+import re
+import subprocess
+import sys
+import time
+
+import fetch
+
+ROOT = fetch.ROOT
+Counts = collections.namedtuple("Counts", "passed failed skipped")
+CARGO = os.environ.get("CARGO", "cargo")
+
+
+def cargo_counts(line):
+    """Of `test result: ok. 3 passed; 0 failed; 1 ignored; …`, one per test binary."""
+    found = re.match(r"test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored", line)
+    return Counts(*map(int, found.groups())) if found else None
+
+
+def scenario_counts(line):
+    """Of the last line of `tollgate test`."""
+    found = re.fullmatch(r"(\d+) passed, (\d+) failed, (\d+) skipped\s*", line)
+    return Counts(*map(int, found.groups())) if found else None
+
+
+def unittest_counts(line):
+    """Of `Ran 9 tests in 1.2s`, which counts all as passed, and `FAILED (failures=1, skipped=1)`, which corrects it."""
+    found = re.match(r"Ran (\d+) tests? in", line)
+    if found:
+        return Counts(int(found.group(1)), 0, 0)
+    found = re.match(r"(?:OK|FAILED) \((.*)\)", line)
+    if not found:
+        return None
+    numbers = dict(part.split("=") for part in found.group(1).split(", "))
+    failed = sum(int(numbers.get(word, 0)) for word in ("failures", "errors", "unexpected successes"))
+    skipped = int(numbers.get("skipped", 0))
+    return Counts(-failed - skipped, failed, skipped)
+
+
+def suites():
+    folders = sorted(glob.glob(os.path.join(ROOT, "filters", "*", "scenarios")))
+    scenarios = [os.path.relpath(folder, ROOT) for folder in folders]
+    tollgate = [CARGO, "run", "--quiet", "--package", "host-tests", "--", "test"] + scenarios
+    return {
+        "unit": ("tests of the Rust workspace", [CARGO, "test", "--workspace", "--no-fail-fast"], cargo_counts),
+        "scenarios": ("scenarios on the offline host", tollgate, scenario_counts),
+        "scenarios-envoy": ("scenarios on a real Envoy", tollgate + ["--host", "envoy"], scenario_counts),
+        "e2e": ("the openai client through a real Envoy",
+                [fetch.VENV_PYTHON, "-m", "unittest", "discover", "--start-directory", "e2e", "--verbose"],
+                unittest_counts),
+    }
+
+
+def run(title, command, counts_of):
+    """Runs one suite with its output shown; its counts."""
+    print("\n== %s\n" % title, flush=True)
+    env = dict(os.environ, ENVOY=fetch.envoy_path(), PYTHONUNBUFFERED="1")
+    process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                               universal_newlines=True, errors="replace")
+    total, missing = Counts(0, 0, 0), 0
+    with process:
+        for line in process.stdout:
+            sys.stdout.write(line)
+            sys.stdout.flush()
+            missing += bool(re.search(r"skip", line, re.IGNORECASE) and "missing:" in line)
+            total = add(total, counts_of(line) or Counts(0, 0, 0))
+    if missing and os.environ.get("CI") == "true":
+        print("error: %d skipped since something is not installed, which CI does not accept" % missing)
+        total = Counts(total.passed, total.failed + missing, total.skipped - missing)
+    if process.returncode != 0 and not total.failed:
+        print("error: the suite ended with status %d" % process.returncode)
+        total = total._replace(failed=1)
+    total = total._replace(passed=max(total.passed, 0))  # a test class that does not start ran no test
+    if not any(total):
+        print("error: the suite ran no test")
+        total = total._replace(failed=1)
+    return total
+
+
+def add(one, other):
+    return Counts(*(a + b for a, b in zip(one, other)))
+
+
+def main():
+    known = suites()
+    names = sys.argv[1:] or list(known)
+    for name in names:
+        if name not in known:
+            sys.exit("error: found %s, expected one of: %s" % (name, ", ".join(known)))
+    results = []
+    for name in names:
+        started = time.monotonic()
+        counts = run(*known[name])
+        results.append((known[name][0], counts, time.monotonic() - started))
+    print("\n== summary\n")
+    for title, counts, seconds in results:
+        print("%-42s %5d passed %5d failed %5d skipped %7.0f s" % ((title,) + counts + (seconds,)))
+    total = Counts(0, 0, 0)
+    for _, counts, _ in results:
+        total = add(total, counts)
+    print("\n%d passed, %d failed, %d skipped" % total)
+    return 1 if total.failed else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
