@@ -7,17 +7,17 @@ CORES := $(foreach filter,$(FILTERS),--package $(filter)-core)
 CARGO := cargo
 PYTHON := python3
 # envoy.yaml names the filters by paths below target/.
-export CARGO_TARGET_DIR := target
+export CARGO_TARGET_DIR := $(CURDIR)/target
 
-.PHONY: help demo test wasm unit scenarios scenarios-envoy e2e lint docs bench bench-test fuzz-build schema tools clean-tools
+.PHONY: help demo test build unit scenarios scenarios-envoy e2e lint docs bench bench-test fuzz-build schema tools clean-tools
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: tools wasm ## the story in a running gateway, until Ctrl-C (ONCE=1: ends by itself)
+demo: tools build ## the story in a running gateway, until Ctrl-C (ONCE=1: ends by itself)
 	@exec $(PYTHON) scripts/demo.py
 
-test: tools wasm ## every test there is
+test: tools build ## every test there is
 	@exec $(PYTHON) scripts/run_tests.py
 
 unit: ## tests of the Rust workspace
@@ -29,14 +29,14 @@ scenarios: ## every scenario, on the offline host
 scenarios-envoy: tools ## every scenario, on a real Envoy
 	@exec $(PYTHON) scripts/run_tests.py scenarios-envoy
 
-e2e: tools wasm ## the official openai client, through a real Envoy
+e2e: tools build ## the official openai client, through a real Envoy
 	@exec $(PYTHON) scripts/run_tests.py e2e
 
-wasm: ## the four filters, into target/wasm32-wasip1/release
+build: ## the four filters, into target/wasm32-wasip1/release
 	@$(PYTHON) scripts/prerequisites.py rust
 	$(CARGO) build --release --target wasm32-wasip1 $(WASM_PACKAGES)
 
-tools: ## what the demo and the tests need beside Rust, into .tools
+tools:
 	@$(PYTHON) scripts/prerequisites.py
 	@$(PYTHON) scripts/fetch.py
 
