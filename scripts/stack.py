@@ -152,11 +152,11 @@ def free_ports():
 
 
 def stop_on_signals():
-    """Lets SIGTERM and SIGHUP end the program as Ctrl-C does: through its context managers."""
+    """Lets these signals end the program as Ctrl-C does, through its context managers; also where a shell ignores them."""
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    for each in (signal.SIGTERM, signal.SIGHUP):
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, interrupt)
 
 
