@@ -49,6 +49,8 @@ class Provider:
         self.assertEqual(answer.choices[0].message.content, self.text)
         self.assertEqual(answer.choices[0].finish_reason, "stop")
         self.assert_usage(answer.usage, *self.tokens)
+        path, body = RUNNING.last_request(self.provider)
+        self.assertEqual((path, body["model"]), (self.path, self.upstream_model))
 
     def test_stream_with_usage(self):
         chunks = list(self.create("hello", stream=True, stream_options={"include_usage": True}))
@@ -123,6 +125,7 @@ class Provider:
 class SelfHosted(Provider, unittest.TestCase):
     """An OpenAI-compatible server, such as vLLM."""
 
+    provider, path, upstream_model = "self-hosted", "/v1/chat/completions", "meta-llama/Llama-3.1-8B-Instruct"
     model, tokens = gateway.SELF_HOSTED, (12, 9)
     text = "Hello from the model on your own hardware."
 
@@ -130,6 +133,7 @@ class SelfHosted(Provider, unittest.TestCase):
 class Anthropic(Provider, unittest.TestCase):
     """Anthropic's Messages API."""
 
+    provider, path, upstream_model = "anthropic", "/v1/messages", "claude-sonnet-4-5-20250929"
     model, tokens = gateway.CLAUDE, (19, 11)
     text = "Hello from Claude, through an OpenAI endpoint."
 

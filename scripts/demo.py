@@ -70,27 +70,35 @@ def tell(running):
 
 
 def self_hosted(running):
-    return answered(running, SELF_HOSTED, "hello", ALICE, "Hello from the model on your own hardware.")
+    return answered(running, SELF_HOSTED, "hello", "Hello from the model on your own hardware.",
+                    "self-hosted", "/v1/chat/completions")
 
 
 def claude(running):
-    return answered(running, CLAUDE, "hello", ALICE, "Hello from Claude, through an OpenAI endpoint.")
+    return answered(running, CLAUDE, "hello", "Hello from Claude, through an OpenAI endpoint.",
+                    "anthropic", "/v1/messages")
 
 
 def fallback(running):
-    return answered(running, ASSISTANT, "hello while Anthropic is overloaded", ALICE, "Hello from the second provider.")
+    return answered(running, ASSISTANT, "hello while Anthropic is overloaded", "Hello from the second provider.",
+                    "openai", "/v1/chat/completions")
 
 
-def answered(running, model, text, key, expected):
-    status, body = ask(running, model, text, key)
+def answered(running, model, text, expected, provider, path):
+    """An answer in OpenAI's dialect under the client's name of the model, and the provider's own path and name of it."""
+    status, body = ask(running, model, text, ALICE)
     answer = parse(status, body)
     found = pick(answer, "choices", 0, "message", "content")
     if status != 200 or found != expected or answer.get("model") != model:
         raise Failed("status %d, %s" % (status, excerpt(body)))
+    sent_path, sent = running.last_request(provider)
+    if sent_path != path:
+        raise Failed("%s got %s, expected %s" % (provider, sent_path, path))
     usage = answer.get("usage") or {}
     return status, ['"%s"' % found,
                     "model %s, %s prompt + %s completion tokens"
-                    % (model, usage.get("prompt_tokens"), usage.get("completion_tokens"))]
+                    % (model, usage.get("prompt_tokens"), usage.get("completion_tokens")),
+                    "%s got %s for its model %s" % (provider, sent_path, sent.get("model"))]
 
 
 def claude_stream(running):

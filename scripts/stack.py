@@ -7,6 +7,7 @@ Only the standard library, so that the demo needs nothing but Python.
 
 import contextlib
 import ctypes
+import json
 import os
 import re
 import signal
@@ -121,6 +122,15 @@ class Stack:
         """The content of a log."""
         with open(self.path(name), errors="replace") as file:
             return file.read()
+
+    def last_request(self, provider):
+        """The path and the body of what a simulated provider got last."""
+        port_name, secret_name = PROVIDERS[provider]
+        request = urllib.request.Request("http://127.0.0.1:%d/__aimock/journal" % self.ports[port_name],
+                                         headers={"authorization": "Bearer " + self.secrets[secret_name]})
+        with DIRECT.open(request, timeout=10) as response:
+            last = json.load(response)[-1]
+        return last["path"], last["body"]
 
     def stats(self):
         """Envoy's stats in the Prometheus form, one line each."""
