@@ -45,7 +45,7 @@ class Recorder:
         self.answer = answer
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.server.daemon_threads = True
-        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
 
     def __enter__(self):
         self.thread.start()
@@ -64,10 +64,11 @@ class Recorder:
 
 
 def send(handler, status, body, content_type="application/json"):
-    """A complete answer."""
+    """A complete answer, and the end of the connection: the next test scripts another provider on this port."""
     handler.send_response(status)
     handler.send_header("content-type", content_type)
     handler.send_header("content-length", str(len(body)))
+    handler.send_header("connection", "close")
     handler.end_headers()
     handler.wfile.write(body)
 
