@@ -18,7 +18,7 @@ const METRIC_PREFIX: &str = "wasmcustom.";
 /// # Errors
 /// No answer by `deadline`, or another status.
 pub(crate) fn get(admin: SocketAddr, path: &str, deadline: Instant) -> Result<Vec<u8>> {
-    let call = Call { head: head(path), pieces: &[], to_head: false, abort_after_bytes: None };
+    let call = Call { head: head(path), ..Call::default() };
     let answer = client::call(admin, &call, deadline)?;
     let status = answer.message.start.status;
     ensure!(status == 200 && !answer.reset, "envoy's admin answered {path} with {status}");

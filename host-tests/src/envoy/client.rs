@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use super::message::{Kind, Message, Parser, frame, write_headers};
+use super::pace::Pace;
 use crate::plan::{Headers, Request};
 
 /// A request in the form of the wire.
+#[derive(Default)]
 pub(crate) struct Call<'c> {
     /// Request line and headers with the empty line behind.
     pub head: Vec<u8>,
@@ -20,6 +22,8 @@ pub(crate) struct Call<'c> {
     pub to_head: bool,
     /// Close after this many bytes of the response's body.
     pub abort_after_bytes: Option<u64>,
+    /// Told of each read, and of the abort.
+    pub pace: Option<&'c Pace>,
 }
 
 /// What came back.
@@ -104,13 +108,11 @@ fn read_answer(mut stream: &TcpStream, call: &Call<'_>, deadline: Instant) -> Re
     let mut parser = Parser::new(Kind::Response { to_head: call.to_head });
     let mut buffer = vec![0; 64 << 10];
     loop {
-        if let Some(most) = call.abort_after_bytes {
-            let most = usize::try_from(most).unwrap_or(usize::MAX);
-            if parser.has_head() && parser.message().body.len() >= most {
-                let mut message = parser.into_message();
-                message.body.truncate(most);
-                return Ok(Answer { message, reset: false });
-            }
+        if let Some(most) = enough(&parser, call) {
+            call.pace.inspect(|pace| pace.gone());
+            let mut message = parser.into_message();
+            message.body.truncate(most);
+            return Ok(Answer { message, reset: false });
         }
         if parser.is_complete() {
             return Ok(Answer { message: parser.into_message(), reset: false });
@@ -128,7 +130,16 @@ fn read_answer(mut stream: &TcpStream, call: &Call<'_>, deadline: Instant) -> Re
             Err(_) => return Ok(Answer { message: parser.into_message(), reset: true }),
         };
         parser.push(bytes)?;
+        if enough(&parser, call).is_none() {
+            call.pace.inspect(|pace| pace.got());
+        }
     }
+}
+
+/// After how many bytes the client goes away, once they are there.
+fn enough(parser: &Parser, call: &Call<'_>) -> Option<usize> {
+    let most = usize::try_from(call.abort_after_bytes?).unwrap_or(usize::MAX);
+    (parser.has_head() && parser.message().body.len() >= most).then_some(most)
 }
 
 fn unfinished(parser: &Parser) -> String {

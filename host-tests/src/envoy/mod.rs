@@ -17,12 +17,14 @@ mod bootstrap;
 mod client;
 mod log;
 mod message;
+mod pace;
 mod process;
 mod upstream;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
@@ -33,6 +35,7 @@ use crate::plan::{Exchange, Headers, Plan};
 use crate::report::{Observed, Report, Response, UpstreamRequest};
 use client::{Answer, Call};
 use message::Message;
+use pace::Pace;
 use process::{Envoy, Scratch};
 use upstream::{Received, Server};
 
@@ -94,7 +97,9 @@ impl Gateway {
     fn start(binary: &Path, plan: &Plan) -> Result<Self> {
         let servers = (plan.exchanges.iter())
             .map(|exchange| {
-                let start = |upstream| Server::start(upstream, EXCHANGE_TIMEOUT);
+                let leaves = exchange.request.abort_after_bytes.is_some();
+                let pace = leaves.then(Arc::<Pace>::default);
+                let start = |upstream| Server::start(upstream, pace.clone(), EXCHANGE_TIMEOUT);
                 exchange.upstream.iter().map(start).collect()
             })
             .collect::<Result<Vec<Vec<Server>>>>()?;
@@ -127,17 +132,18 @@ impl Gateway {
         let deadline = Instant::now() + EXCHANGE_TIMEOUT;
         let request = &exchange.request;
         let (head, pieces) = client::prepare(request);
+        let servers = self.servers.get(index).map(Vec::as_slice).unwrap_or_default();
         let call = Call {
             head,
             pieces: &pieces,
             to_head: request.method == "HEAD",
             abort_after_bytes: request.abort_after_bytes,
+            pace: servers.first().and_then(Server::pace),
         };
         let name = bootstrap::name(index);
         let port = self.listeners.get(&name).with_context(|| format!("no listener {name}"))?;
         let answer = client::call(SocketAddr::from(([127, 0, 0, 1], *port)), &call, deadline)?;
         let entry = access_log::wait(&self.access_log, index, deadline)?;
-        let servers = self.servers.get(index).map(Vec::as_slice).unwrap_or_default();
         Ok(Observed {
             name: exchange.name.clone(),
             upstream: requests(servers, &request.headers),

@@ -1,6 +1,6 @@
 //! The scripted upstream: a port per attempt, each with one answer, each keeping what it was sent.
 
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,10 +11,15 @@ use anyhow::{Context, Result};
 
 use super::client::{is_timeout, write_pieces};
 use super::message::{Kind, Message, Parser, frame, write_headers};
+use super::pace::Pace;
 use crate::plan::Upstream;
 
 /// How often a waiting thread looks whether it should stop.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// How long a paced answer may be held back by a filter in all, and how long a piece of it at least.
+const MOST_HELD: Duration = Duration::from_secs(1);
+const LEAST_HELD: Duration = Duration::from_millis(2);
 
 /// One scripted attempt, listening on loopback until dropped.
 pub(crate) struct Server {
@@ -26,6 +31,7 @@ pub(crate) struct Server {
 /// What the server's thread and its owner both see.
 struct Shared {
     script: Script,
+    pace: Option<Arc<Pace>>,
     received: Mutex<Vec<Received>>,
     stop: AtomicBool,
     timeout: Duration,
@@ -52,15 +58,21 @@ struct Script {
 }
 
 impl Server {
-    /// Starts answering as `upstream` says; a connection is given up after `timeout` without bytes.
+    /// Starts answering as `upstream` says, at `pace` if the client will go away; an answer that is
+    /// not taken within `timeout` is given up.
     ///
     /// # Errors
     /// No free port.
-    pub(crate) fn start(upstream: &Upstream, timeout: Duration) -> Result<Self> {
+    pub(crate) fn start(
+        upstream: &Upstream,
+        pace: Option<Arc<Pace>>,
+        timeout: Duration,
+    ) -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).context("no port for an upstream")?;
         let port = listener.local_addr()?.port();
         let shared = Arc::new(Shared {
             script: script(upstream),
+            pace,
             received: Mutex::default(),
             stop: AtomicBool::new(false),
             timeout,
@@ -72,6 +84,11 @@ impl Server {
 
     pub(crate) fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The pace that it keeps, for the client.
+    pub(crate) fn pace(&self) -> Option<&Pace> {
+        self.shared.pace.as_deref()
     }
 
     /// Every request so far, in order.
@@ -116,7 +133,10 @@ impl Shared {
     /// Answers the requests of a connection until it ends. A failing write is the gateway's doing,
     /// and shows in what the client got.
     fn serve(&self, stream: &TcpStream) {
-        if stream.set_nodelay(true).is_err() || stream.set_read_timeout(Some(LOOK)).is_err() {
+        let prepared = stream.set_nodelay(true).is_ok()
+            && stream.set_read_timeout(Some(LOOK)).is_ok()
+            && stream.set_write_timeout(Some(self.timeout)).is_ok();
+        if !prepared {
             return;
         }
         while let Some(received) = self.read(stream) {
@@ -126,19 +146,47 @@ impl Shared {
             if !complete {
                 return;
             }
-            let script = &self.script;
-            let pieces = if to_head { &[][..] } else { script.pieces.as_slice() };
-            let deadline = Instant::now() + self.timeout;
-            let mut out = stream;
-            if write_pieces(&mut out, &script.head, pieces, deadline).is_err() {
-                return;
-            }
-            if script.close {
+            if self.answer(stream, to_head).is_err() || self.script.close {
                 let _ = stream.shutdown(Shutdown::Both);
                 return;
             }
-            if !to_head && write_pieces(&mut out, &script.end, &[], deadline).is_err() {
-                return;
+        }
+    }
+
+    fn answer(&self, mut stream: &TcpStream, to_head: bool) -> std::io::Result<()> {
+        let script = &self.script;
+        let pieces = if to_head { &[][..] } else { script.pieces.as_slice() };
+        let deadline = Instant::now() + self.timeout;
+        match &self.pace {
+            None => write_pieces(&mut stream, &script.head, pieces, deadline)?,
+            Some(pace) => {
+                // A held body must not take longer in many pieces than in few.
+                let share = u32::try_from(pieces.len()).unwrap_or(u32::MAX).saturating_add(1);
+                let most = (MOST_HELD / share).max(LEAST_HELD);
+                for piece in std::iter::once(&script.head).chain(pieces) {
+                    let reads = pace.reads();
+                    stream.write_all(piece)?;
+                    if pace.wait(reads, most) {
+                        self.wait_for_close(stream);
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        if !to_head && !script.close {
+            stream.write_all(&script.end)?;
+        }
+        Ok(())
+    }
+
+    /// What a gateway does to a stream whose client has gone.
+    fn wait_for_close(&self, mut stream: &TcpStream) {
+        let deadline = Instant::now() + self.timeout;
+        while !self.stopped() && Instant::now() < deadline {
+            match stream.read(&mut [0; 1024]) {
+                Ok(0) => return,
+                Err(error) if !is_timeout(error.kind()) => return,
+                _ => {}
             }
         }
     }
@@ -215,8 +263,7 @@ mod tests {
         let call_data = Call {
             head: b"POST /p HTTP/1.1\r\nhost: h\r\ncontent-length: 2\r\n\r\n".to_vec(),
             pieces: &[b"h".to_vec(), b"i".to_vec()],
-            to_head: false,
-            abort_after_bytes: None,
+            ..Call::default()
         };
         let to = SocketAddr::from(([127, 0, 0, 1], server.port()));
         call(to, &call_data, Instant::now() + Duration::from_secs(5)).unwrap()
@@ -225,7 +272,7 @@ mod tests {
     #[test]
     fn answers_and_keeps_what_came() {
         let pieces = Some(vec![b"ab".to_vec(), b"c".to_vec()]);
-        let server = Server::start(&upstream(pieces, false), Duration::from_secs(5)).unwrap();
+        let server = Server::start(&upstream(pieces, false), None, Duration::from_secs(5)).unwrap();
         let answer = ask(&server);
         assert!(!answer.reset);
         assert_eq!(answer.message.start.status, 429);
@@ -242,7 +289,8 @@ mod tests {
     fn a_reset_cuts_the_body() {
         for body in [None, Some(vec![b"ab".to_vec()])] {
             let expected = body.clone().unwrap_or_default().concat();
-            let server = Server::start(&upstream(body, true), Duration::from_secs(5)).unwrap();
+            let server =
+                Server::start(&upstream(body, true), None, Duration::from_secs(5)).unwrap();
             let answer = ask(&server);
             assert!(answer.reset);
             assert_eq!((answer.message.start.status, answer.message.body), (429, expected));
@@ -251,7 +299,7 @@ mod tests {
 
     #[test]
     fn no_body_is_an_empty_answer() {
-        let server = Server::start(&upstream(None, false), Duration::from_secs(5)).unwrap();
+        let server = Server::start(&upstream(None, false), None, Duration::from_secs(5)).unwrap();
         let answer = ask(&server);
         assert_eq!((answer.reset, answer.message.body), (false, vec![]));
     }
