@@ -120,13 +120,13 @@ impl Stream for Exchange {
         end: bool,
         out: &mut Effects,
     ) -> Flow {
+        if headers.get(":method") != Some(b"POST") {
+            return Flow::Continue;
+        }
         // A fact that cannot be read is as good as none: the body says the same.
         let fact: Option<Request> = tollgate_facts::read(ctx, key::REQUEST).unwrap_or_default();
         let path = headers.get(":path").unwrap_or_default();
         let Some(operation) = Operation::of(fact.as_ref(), path) else { return Flow::Continue };
-        if headers.get(":method") != Some(b"POST") {
-            return Flow::Continue;
-        }
         self.stage = Stage::Requested;
         if headers.contains("accept-encoding") {
             let name = "accept-encoding".into();
