@@ -1,0 +1,143 @@
+//! What the fuzz targets check. Each function panics on a finding, and only then.
+//!
+//! Bytes come from where an attacker or a mistake can put them: bodies of clients ([`json_scanner`],
+//! [`body_model`]), streams of upstreams ([`sse_framer`]), the host's memory ([`header_map`]), the
+//! operator's files ([`configurations`]). Where cuts matter, the first byte says where to cut.
+
+mod pairs;
+
+use std::collections::BTreeMap;
+
+use body_model_core::BodyModel;
+use serde_json::Value;
+use tollgate_effects::testkit::{Cut, Exchange};
+use tollgate_effects::{Headers, Plugin};
+use tollgate_json::{Error, Kind, Limits, Scanner, Wanted};
+use tollgate_sse::{Framer, Piece};
+
+use pairs::Pairs;
+
+type NoEnvironment = BTreeMap<String, String>;
+
+/// Takes the first byte as an offset into the rest.
+fn cut(data: &[u8]) -> (usize, &[u8]) {
+    match data.split_first() {
+        Some((at, rest)) => (usize::from(*at).min(rest.len()), rest),
+        None => (0, data),
+    }
+}
+
+/// The scanner takes what serde_json takes for an object, and finds the same members.
+pub fn json_scanner(data: &[u8]) {
+    const WANTED: &[Wanted] =
+        &[Wanted { key: "model", keep: 64 }, Wanted { key: "stream", keep: 5 }];
+    let (at, document) = cut(data);
+    let mut scanner = Scanner::new(WANTED, Limits::default());
+    let result = scanner
+        .push(&document[..at])
+        .and_then(|()| scanner.push(&document[at..]))
+        .and_then(|()| scanner.finish());
+    let pairs = match serde_json::from_slice::<Pairs>(document) {
+        Ok(pairs) => pairs.0,
+        Err(error) => {
+            // The differences that the crate documents.
+            let error = error.to_string();
+            let known = ["number out of range", "recursion limit exceeded"];
+            assert!(result.is_err() || known.iter().any(|known| error.contains(known)), "{error}");
+            return;
+        }
+    };
+    assert_eq!(result, Ok::<(), Error>(()));
+    for (index, wanted) in WANTED.iter().enumerate() {
+        let member = scanner.member(index);
+        let mut values = pairs.iter().filter(|(key, _)| key == wanted.key).map(|(_, value)| value);
+        assert!(member.count >= member.exact);
+        assert_eq!(member.exact as usize, values.clone().count());
+        match (values.next_back(), &member.range) {
+            (None, None) => assert_eq!(member.kind, Kind::Absent),
+            (Some(value), Some(range)) => {
+                let raw = &document[range.clone()];
+                assert_eq!(serde_json::from_slice::<Value>(raw).ok().as_ref(), Some(value));
+                assert_eq!(member.raw(), (raw.len() <= wanted.keep).then_some(raw));
+            }
+            (value, range) => panic!("{value:?} at {range:?}"),
+        }
+    }
+}
+
+/// The filter does the same whole and cut; what it lets through is an object whose one model it
+/// published, as serde_json reads it.
+pub fn body_model(data: &[u8]) {
+    let (at, body) = cut(data);
+    let config = br#"{"aliases":{"a":"alias of a"},"limits":{"maxBodyBytes":4096}}"#;
+    let Ok(configured) = BodyModel::configure(config, &NoEnvironment::new()) else {
+        panic!("the configuration is good");
+    };
+    let [whole, pieces] = [Cut::Whole, Cut::At(&[at])].map(|cut| {
+        let mut exchange = Exchange::new(configured.plugin.stream());
+        let headers = [(":method", "POST"), (":path", "/v1/chat/completions")];
+        exchange.request(&headers, Some(body), cut);
+        exchange
+    });
+    assert_eq!(whole.reply, pieces.reply);
+    assert_eq!(whole.request.headers, pieces.request.headers);
+    assert_eq!(whole.request.body, pieces.request.body);
+    assert_eq!(whole.reply.is_none(), whole.request.released);
+    if whole.reply.is_none() {
+        let sent: Pairs = match serde_json::from_slice(&whole.request.body) {
+            Ok(sent) => sent,
+            Err(error) if error.to_string().contains("number out of range") => return,
+            Err(error) => panic!("let through: {error}"),
+        };
+        let models: Vec<&Value> =
+            sent.0.iter().filter(|(key, _)| key == "model").map(|(_, value)| value).collect();
+        let published = whole.state("tollgate.model").map(Value::from);
+        assert_eq!(models, published.iter().collect::<Vec<_>>());
+    }
+}
+
+/// The framer loses and repeats no byte, and finds the same events whole and cut.
+pub fn sse_framer(data: &[u8]) {
+    let (at, stream) = cut(data);
+    let [whole, pieces] = [&[stream][..], &[&stream[..at], &stream[at..]]].map(|pieces| {
+        let mut framer = Framer::new(64);
+        let mut bytes = Vec::new();
+        let mut events = Vec::new();
+        let mut take = |piece: Piece<'_>| {
+            bytes.extend_from_slice(piece.raw());
+            if let Piece::Event(event) = piece
+                && (event.has_data() || event.name().is_some())
+            {
+                events.push((event.name().map(<[u8]>::to_vec), event.data().into_owned()));
+            }
+        };
+        for piece in pieces {
+            framer.push(piece, &mut take);
+        }
+        assert!(framer.held() <= 64);
+        framer.finish(&mut take);
+        assert_eq!(bytes, stream);
+        events
+    });
+    assert_eq!(whole, pieces);
+}
+
+/// A map of headers is read within its bounds, or not at all.
+pub fn header_map(data: &[u8]) {
+    let Some(headers) = Headers::from_wire(data) else { return };
+    let size: usize = headers.iter().map(|(name, value)| name.len() + value.len() + 10).sum();
+    assert!(data.is_empty() || size + 4 <= data.len());
+    let _ = headers.content_length();
+}
+
+/// No filter panics at a configuration, and what is refused is refused with a reason.
+pub fn configurations(data: &[u8]) {
+    fn check<P: Plugin>(data: &[u8]) {
+        if let Err(problems) = P::configure(data, &NoEnvironment::new()) {
+            assert!(!problems.list.is_empty());
+        }
+    }
+    check::<BodyModel>(data);
+    check::<key_check_core::KeyCheck>(data);
+    check::<token_count_core::TokenCount>(data);
+}
