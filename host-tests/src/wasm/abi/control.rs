@@ -1,0 +1,121 @@
+//! Log, time, contexts, and the course of a stream.
+
+use super::{Answer, Cx, Status};
+use crate::wasm::guest::Action;
+use crate::wasm::headers::from_wire;
+use crate::wasm::reply::LocalReply;
+use crate::wasm::stream::{Access, Direction, View};
+
+/// Envoy's default level, which the guest may ask for.
+const LOG_LEVEL_INFO: u32 = 2;
+
+/// `proxy_log`: more than critical is no level (E31).
+pub(super) fn log(cx: &mut Cx<'_>, level: u32, at: u32, size: u32) -> Answer {
+    if level > 5 {
+        return Err(Status::BadArgument.into());
+    }
+    let text = cx.text(at, size)?;
+    cx.state().log(level, &text);
+    Ok(())
+}
+
+pub(super) fn get_log_level(cx: &mut Cx<'_>, to: u32) -> Answer {
+    cx.put_u32(to, LOG_LEVEL_INFO)
+}
+
+/// Virtual time, which stands still within a call.
+pub(super) fn get_time(cx: &mut Cx<'_>, to: u32) -> Answer {
+    let now = cx.state().world.borrow().now;
+    cx.put_u64(to, now)
+}
+
+/// `proxy_set_tick_period_milliseconds`: 0 is off; always of the root context.
+pub(super) fn set_tick_period(cx: &mut Cx<'_>, period: u32) -> Answer {
+    let root = cx.state().root();
+    match period {
+        0 => cx.state_mut().ticks.remove(&root),
+        _ => cx.state_mut().ticks.insert(root, period),
+    };
+    Ok(())
+}
+
+/// `proxy_set_effective_context`: any living context of the VM (E29).
+pub(super) fn set_effective_context(cx: &mut Cx<'_>, id: u32) -> Answer {
+    let state = cx.state_mut();
+    if !state.streams.contains_key(&id) && !state.roots.contains_key(&id) {
+        return Err(Status::BadArgument.into());
+    }
+    state.effective = id;
+    Ok(())
+}
+
+/// `proxy_done`: ends an `on_done` that was put off, which hosts honour for root contexts only;
+/// these outlive the scenario here, so there never is one.
+pub(super) fn done(_: &mut Cx<'_>) -> Answer {
+    Err(Status::NotFound.into())
+}
+
+/// `proxy_continue_stream`: done after the call returns; the request is out of reach at once (E8).
+pub(super) fn continue_stream(cx: &mut Cx<'_>, stream: u32) -> Answer {
+    let direction = match stream {
+        0 => Direction::Request,
+        1 => Direction::Response,
+        2 | 3 => return Err(Status::Unimplemented.into()),
+        _ => return Err(Status::BadArgument.into()),
+    };
+    let context = cx.state().effective;
+    let Some(stream) = cx.state_mut().stream_mut() else {
+        return Err(Status::BadArgument.into());
+    };
+    stream.access.request = Access { body: View::None, ..Access::default() };
+    cx.state_mut().actions.push_back(Action::Continue { context, direction });
+    Ok(())
+}
+
+/// `proxy_close_stream`: resets the stream after the call returns.
+pub(super) fn close_stream(cx: &mut Cx<'_>, stream: u32) -> Answer {
+    let context = cx.state().effective;
+    match stream {
+        0 | 1 if cx.state().stream().is_some() => {
+            cx.state_mut().actions.push_back(Action::Close { context });
+            Ok(())
+        }
+        2 | 3 => Err(Status::Unimplemented.into()),
+        _ => Err(Status::BadArgument.into()),
+    }
+}
+
+/// `proxy_get_status`: of the last callout; none has been answered.
+pub(super) fn get_status(cx: &mut Cx<'_>, to_code: u32, to: u32, to_size: u32) -> Answer {
+    cx.put_u32(to_code, 0)?;
+    cx.give(&[], to, to_size)
+}
+
+/// `proxy_send_local_response`: done after the call returns; Ok even when it is too late (E14).
+#[expect(clippy::too_many_arguments, reason = "the ABI's")]
+pub(super) fn send_local_response(
+    cx: &mut Cx<'_>,
+    code: u32,
+    details: u32,
+    details_size: u32,
+    body: u32,
+    body_size: u32,
+    headers: u32,
+    headers_size: u32,
+    grpc_status: u32,
+) -> Answer {
+    let _ = grpc_status;
+    let context = cx.state().effective;
+    if cx.state().stream().is_none() {
+        return Err(Status::BadArgument.into());
+    }
+    let reply = LocalReply {
+        status: u16::try_from(code).map_err(|_| Status::BadArgument)?,
+        details: cx.text(details, details_size)?.replace(|c: char| c.is_whitespace(), "_"),
+        body: cx.bytes(body, body_size)?.to_vec(),
+        headers: from_wire(cx.bytes(headers, headers_size)?),
+        flags: 0,
+    };
+    cx.state_mut().actions.push_back(Action::Reply { context, reply });
+    Ok(())
+}

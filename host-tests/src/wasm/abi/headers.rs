@@ -1,0 +1,144 @@
+//! Header maps: who may read and write which, and when (E6–E10).
+
+use super::{Answer, Cx, Status};
+use crate::wasm::headers::{HeaderMap, SharedMap, from_wire};
+use crate::wasm::stream::{Direction, StreamContext, View};
+
+/// `proxy_get_header_map_size`: Envoy's getter of the writable map, with its side effect (E9).
+pub(super) fn get_size(cx: &mut Cx<'_>, map: u32, to: u32) -> Answer {
+    let size = writable(cx, map)?.borrow().byte_size();
+    cx.put_u32(to, u32::try_from(size).map_err(|_| Status::InternalFailure)?)
+}
+
+/// `proxy_get_header_map_pairs`: empty when out of phase.
+pub(super) fn get_pairs(cx: &mut Cx<'_>, map: u32, to: u32, to_size: u32) -> Answer {
+    let map = readable(cx, map)?;
+    let wire = map.map_or_else(|| HeaderMap::default().wire(), |map| map.borrow().wire());
+    cx.give(&wire, to, to_size)
+}
+
+/// `proxy_set_header_map_pairs`: removes all, adds each.
+pub(super) fn set_pairs(cx: &mut Cx<'_>, map: u32, at: u32, size: u32) -> Answer {
+    let pairs = from_wire(cx.bytes(at, size)?);
+    writable(cx, map)?.borrow_mut().replace_all(&pairs);
+    Ok(())
+}
+
+/// `proxy_get_header_map_value`: the first value (E10). Out of phase: a bad argument, but in
+/// `on_log` not found (E6).
+pub(super) fn get(
+    cx: &mut Cx<'_>,
+    map: u32,
+    key: u32,
+    key_size: u32,
+    to: u32,
+    to_size: u32,
+) -> Answer {
+    let name = cx.bytes(key, key_size)?.to_vec();
+    let Some(map) = readable(cx, map)? else {
+        let logging = cx.state().stream().is_some_and(|s| s.logging);
+        return Err(if logging { Status::NotFound } else { Status::BadArgument }.into());
+    };
+    let value = map.borrow().get(&name).map(<[u8]>::to_vec).ok_or(Status::NotFound)?;
+    cx.give(&value, to, to_size)
+}
+
+/// `proxy_add_header_map_value`: to a well-known name that is there, appends (E11).
+pub(super) fn add(
+    cx: &mut Cx<'_>,
+    map: u32,
+    key: u32,
+    key_size: u32,
+    value: u32,
+    value_size: u32,
+) -> Answer {
+    let map = writable(cx, map)?;
+    map.borrow_mut().add(cx.bytes(key, key_size)?, cx.bytes(value, value_size)?);
+    Ok(())
+}
+
+/// `proxy_replace_header_map_value`: one value, whatever was there.
+pub(super) fn replace(
+    cx: &mut Cx<'_>,
+    map: u32,
+    key: u32,
+    key_size: u32,
+    value: u32,
+    value_size: u32,
+) -> Answer {
+    let map = writable(cx, map)?;
+    map.borrow_mut().set(cx.bytes(key, key_size)?, cx.bytes(value, value_size)?);
+    Ok(())
+}
+
+/// `proxy_remove_header_map_value`: Ok also when there is none; nothing guards pseudo-headers (E12).
+pub(super) fn remove(cx: &mut Cx<'_>, map: u32, key: u32, key_size: u32) -> Answer {
+    let map = writable(cx, map)?;
+    map.borrow_mut().remove(cx.bytes(key, key_size)?);
+    Ok(())
+}
+
+/// Which map a number means.
+struct Which {
+    direction: Direction,
+    trailers: bool,
+}
+
+fn which(map: u32) -> Result<Option<Which>, Status> {
+    let (direction, trailers) = match map {
+        0 => (Direction::Request, false),
+        1 => (Direction::Request, true),
+        2 => (Direction::Response, false),
+        3 => (Direction::Response, true),
+        // Maps of callouts, none of which has been answered.
+        4..=7 => return Ok(None),
+        _ => return Err(Status::BadArgument),
+    };
+    Ok(Some(Which { direction, trailers }))
+}
+
+/// The map for reading; `None` out of phase.
+fn readable(cx: &Cx<'_>, map: u32) -> Result<Option<SharedMap>, Status> {
+    let (Some(which), Some(stream)) = (which(map)?, cx.state().stream()) else {
+        return Ok(None);
+    };
+    if stream.logging {
+        let info = stream.info.borrow();
+        return Ok(match (which.direction, which.trailers) {
+            (Direction::Request, false) => Some(info.request_headers.clone()),
+            // Envoy keeps no request trailers for the log (E7).
+            (Direction::Request, true) => None,
+            (Direction::Response, false) => info.response_headers.clone(),
+            (Direction::Response, true) => info.response_trailers.clone(),
+        });
+    }
+    Ok(in_phase(stream, &which))
+}
+
+/// The map for writing. Asking for trailers in the last body callback makes them (E9).
+fn writable(cx: &mut Cx<'_>, map: u32) -> Result<SharedMap, Status> {
+    let which = which(map)?.ok_or(Status::BadArgument)?;
+    let stream = cx.state_mut().stream_mut().ok_or(Status::BadArgument)?;
+    if let Some(map) = in_phase(stream, &which) {
+        return Ok(map);
+    }
+    let access = stream.access.of_mut(which.direction);
+    if !which.trailers || access.body == View::None || !stream.end_of_stream {
+        return Err(Status::BadArgument);
+    }
+    access.trailers = true;
+    let mut wire = stream.wire.borrow_mut();
+    let made = wire.of_mut(which.direction).trailers.get_or_insert_default();
+    Ok(made.clone())
+}
+
+fn in_phase(stream: &StreamContext, which: &Which) -> Option<SharedMap> {
+    let access = stream.access.of(which.direction);
+    let wire = stream.wire.borrow();
+    let lane = wire.of(which.direction);
+    match which.trailers {
+        false if access.headers => lane.headers.clone(),
+        true if access.trailers => lane.trailers.clone(),
+        _ => None,
+    }
+}

@@ -1,0 +1,230 @@
+//! The host functions of proxy-wasm ABI 0.2.1: all 39, each with Envoy's behaviour where Envoy and
+//! the specification differ (`E` numbers name Envoy's rules, see the module documentation).
+//!
+//! A function that a module imports and that is not here is a link error with its name.
+
+mod buffers;
+mod callouts;
+mod control;
+mod foreign;
+mod headers;
+mod metrics;
+pub(crate) mod properties;
+mod shared;
+
+use wasmtime::{Caller, Linker, Memory};
+
+use super::guest::{GuestState, Phase};
+
+/// The ABI versions that hosts of today speak; the marker export of the only one spoken here.
+pub(crate) const VERSION_MARKER: &str = "proxy_abi_version_0_2_1";
+
+/// Values above this are refused: no header, body or property of a scenario comes near.
+const MOST_BYTES: u32 = 1 << 30;
+
+/// A host function's result, by its number in the ABI.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Status {
+    NotFound = 1,
+    BadArgument = 2,
+    SerializationFailure = 3,
+    InvalidMemoryAccess = 6,
+    Empty = 7,
+    CasMismatch = 8,
+    InternalFailure = 10,
+    Unimplemented = 12,
+}
+
+/// Why a host function did not do it.
+pub(crate) enum Fail {
+    /// The guest learns of it.
+    Status(Status),
+    /// The guest ends here.
+    Trap(wasmtime::Error),
+}
+
+impl From<Status> for Fail {
+    fn from(status: Status) -> Self {
+        Self::Status(status)
+    }
+}
+
+pub(crate) type Answer<T = ()> = Result<T, Fail>;
+
+/// A host function's way to the guest that called it.
+pub(crate) struct Cx<'a> {
+    caller: Caller<'a, GuestState>,
+    memory: Memory,
+}
+
+impl Cx<'_> {
+    pub(crate) fn state(&self) -> &GuestState {
+        self.caller.data()
+    }
+
+    pub(crate) fn state_mut(&mut self) -> &mut GuestState {
+        self.caller.data_mut()
+    }
+
+    /// The guest's bytes at `at`.
+    pub(crate) fn bytes(&self, at: u32, size: u32) -> Answer<&[u8]> {
+        let (at, size) = (at as usize, size as usize);
+        let end = at.checked_add(size).ok_or(Status::InvalidMemoryAccess)?;
+        let memory = self.memory.data(&self.caller);
+        Ok(memory.get(at..end).ok_or(Status::InvalidMemoryAccess)?)
+    }
+
+    pub(crate) fn text(&self, at: u32, size: u32) -> Answer<String> {
+        Ok(String::from_utf8_lossy(self.bytes(at, size)?).into_owned())
+    }
+
+    /// Writes bytes that the guest made room for.
+    pub(crate) fn put(&mut self, at: u32, bytes: &[u8]) -> Answer {
+        let at = at as usize;
+        let end = at.checked_add(bytes.len()).ok_or(Status::InvalidMemoryAccess)?;
+        let memory = self.memory.data_mut(&mut self.caller);
+        memory.get_mut(at..end).ok_or(Status::InvalidMemoryAccess)?.copy_from_slice(bytes);
+        Ok(())
+    }
+
+    pub(crate) fn put_u32(&mut self, at: u32, value: u32) -> Answer {
+        self.put(at, &value.to_le_bytes())
+    }
+
+    pub(crate) fn put_u64(&mut self, at: u32, value: u64) -> Answer {
+        self.put(at, &value.to_le_bytes())
+    }
+
+    /// Hands over bytes in memory from the guest's allocator, which the guest then owns. Nothing is
+    /// allocated for an empty value: pointer and length are 0.
+    pub(crate) fn give(&mut self, bytes: &[u8], to: u32, to_size: u32) -> Answer {
+        let size = u32::try_from(bytes.len()).ok().filter(|n| *n < MOST_BYTES);
+        let size = size.ok_or(Status::InternalFailure)?;
+        let mut at = 0;
+        if size > 0 {
+            let allocate = self.state().allocate.clone();
+            let allocate = allocate.ok_or(Status::InvalidMemoryAccess)?;
+            let before = std::mem::replace(&mut self.state_mut().phase, Phase::Allocating);
+            let allocated = allocate.call(&mut self.caller, size);
+            self.state_mut().phase = before;
+            at = allocated.map_err(Fail::Trap)?;
+            if at == 0 {
+                return Err(Status::InvalidMemoryAccess.into());
+            }
+            self.put(at, bytes)?;
+        }
+        self.put_u32(to, at)?;
+        self.put_u32(to_size, size)
+    }
+}
+
+/// Runs host function `name` and makes its answer a number.
+fn answer(
+    caller: Caller<'_, GuestState>,
+    name: &str,
+    function: impl FnOnce(&mut Cx<'_>) -> Answer,
+) -> wasmtime::Result<u32> {
+    with(caller, name, |cx| match function(cx) {
+        Ok(()) => Ok(0),
+        Err(Fail::Status(status)) => Ok(status as u32),
+        Err(Fail::Trap(error)) => Err(error),
+    })
+}
+
+/// Runs host function `name` unless the phase forbids it, which traps, as in Envoy.
+pub(crate) fn with<T>(
+    caller: Caller<'_, GuestState>,
+    name: &str,
+    function: impl FnOnce(&mut Cx<'_>) -> wasmtime::Result<T>,
+) -> wasmtime::Result<T> {
+    let allowed = match caller.data().phase {
+        Phase::Running => true,
+        Phase::Starting => name == "proxy_log" || !name.starts_with("proxy_"),
+        Phase::Allocating => {
+            ["proxy_log", "fd_write", "clock_time_get", "poll_oneoff"].contains(&name)
+        }
+    };
+    if !allowed {
+        let phase = match caller.data().phase {
+            Phase::Allocating => "in the allocator",
+            _ => "in _initialize",
+        };
+        return Err(wasmtime::Error::msg(format!("restricted_callback: {name} called {phase}")));
+    }
+    let memory = caller.data().memory;
+    let memory = memory.ok_or_else(|| wasmtime::Error::msg("the module exports no memory"))?;
+    function(&mut Cx { caller, memory })
+}
+
+macro_rules! link {
+    ($linker:ident: $($path:path as $name:literal ($($arg:ident $(: $type:ty)?),*);)*) => {
+        $($linker.func_wrap(
+            "env",
+            $name,
+            |caller: Caller<'_, GuestState>, $($arg: link!(@type $($type)?)),*| {
+                answer(caller, $name, |cx| $path(cx, $($arg),*))
+            },
+        )?;)*
+    };
+    (@type) => { u32 };
+    (@type $type:ty) => { $type };
+}
+
+/// Defines every host function of the ABI.
+pub(crate) fn link(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
+    link! { linker:
+        control::log as "proxy_log"(level, at, size);
+        control::get_log_level as "proxy_get_log_level"(to);
+        control::get_time as "proxy_get_current_time_nanoseconds"(to);
+        control::set_tick_period as "proxy_set_tick_period_milliseconds"(period);
+        control::set_effective_context as "proxy_set_effective_context"(id);
+        control::done as "proxy_done"();
+        control::continue_stream as "proxy_continue_stream"(stream);
+        control::close_stream as "proxy_close_stream"(stream);
+        control::get_status as "proxy_get_status"(to_code, to, to_size);
+        control::send_local_response as "proxy_send_local_response"(
+            code, details, details_size, body, body_size, headers, headers_size, grpc_status
+        );
+        buffers::get_bytes as "proxy_get_buffer_bytes"(buffer, start, most, to, to_size);
+        buffers::set_bytes as "proxy_set_buffer_bytes"(buffer, start, size, at, at_size);
+        buffers::get_status as "proxy_get_buffer_status"(buffer, to_size, to_flags);
+        headers::get_size as "proxy_get_header_map_size"(map, to);
+        headers::get_pairs as "proxy_get_header_map_pairs"(map, to, to_size);
+        headers::set_pairs as "proxy_set_header_map_pairs"(map, at, size);
+        headers::get as "proxy_get_header_map_value"(map, key, key_size, to, to_size);
+        headers::add as "proxy_add_header_map_value"(map, key, key_size, value, value_size);
+        headers::replace as "proxy_replace_header_map_value"(map, key, key_size, value, value_size);
+        headers::remove as "proxy_remove_header_map_value"(map, key, key_size);
+        callouts::http_call as "proxy_http_call"(
+            upstream, upstream_size, headers, headers_size, body, body_size, trailers,
+            trailers_size, timeout, to_token
+        );
+        callouts::grpc_call as "proxy_grpc_call"(
+            upstream, upstream_size, service, service_size, method, method_size, metadata,
+            metadata_size, message, message_size, timeout, to_token
+        );
+        callouts::grpc_stream as "proxy_grpc_stream"(
+            upstream, upstream_size, service, service_size, method, method_size, metadata,
+            metadata_size, to_token
+        );
+        callouts::grpc_send as "proxy_grpc_send"(token, at, size, end);
+        callouts::grpc_cancel as "proxy_grpc_cancel"(token);
+        callouts::grpc_close as "proxy_grpc_close"(token);
+        shared::get_data as "proxy_get_shared_data"(key, key_size, to, to_size, to_cas);
+        shared::set_data as "proxy_set_shared_data"(key, key_size, value, value_size, cas);
+        shared::register_queue as "proxy_register_shared_queue"(name, name_size, to);
+        shared::resolve_queue as "proxy_resolve_shared_queue"(vm, vm_size, name, name_size, to);
+        shared::enqueue as "proxy_enqueue_shared_queue"(queue, at, size);
+        shared::dequeue as "proxy_dequeue_shared_queue"(queue, to, to_size);
+        metrics::define as "proxy_define_metric"(kind, name, name_size, to);
+        metrics::increment as "proxy_increment_metric"(id, by: i64);
+        metrics::record as "proxy_record_metric"(id, value: u64);
+        metrics::get as "proxy_get_metric"(id, to);
+        properties::get as "proxy_get_property"(path, path_size, to, to_size);
+        properties::set as "proxy_set_property"(path, path_size, value, value_size);
+        foreign::call as "proxy_call_foreign_function"(
+            name, name_size, argument, argument_size, to, to_size
+        );
+    }
+    Ok(())
+}

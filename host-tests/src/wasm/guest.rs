@@ -1,0 +1,122 @@
+//! What a VM's host functions work on: the state inside its wasmtime store.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+
+use wasmtime::{Memory, StoreLimits, TypedFunc};
+
+use super::reply::LocalReply;
+use super::stream::{Direction, StreamContext};
+use super::world::World;
+
+/// A plugin as its module may know it.
+#[derive(Debug)]
+pub(crate) struct PluginInfo {
+    /// The filter's name in the chain: plugin name, root id, and the name in logs.
+    pub(crate) name: String,
+    pub(crate) config: Vec<u8>,
+}
+
+/// When host functions may be called.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Phase {
+    /// `_initialize`: only WASI and the log.
+    Starting,
+    Running,
+    /// The host is calling the guest's allocator: only the log and a few WASI functions.
+    Allocating,
+}
+
+/// What host functions ask for that Envoy does only when the call into the VM has returned.
+#[derive(Debug)]
+pub(crate) enum Action {
+    Reply { context: u32, reply: LocalReply },
+    Continue { context: u32, direction: Direction },
+    Close { context: u32 },
+}
+
+impl Action {
+    /// The context that asked.
+    pub(crate) fn context(&self) -> u32 {
+        match self {
+            Self::Reply { context, .. }
+            | Self::Continue { context, .. }
+            | Self::Close { context } => *context,
+        }
+    }
+}
+
+/// State of one VM, owned by its store.
+pub(crate) struct GuestState {
+    pub(crate) world: Rc<RefCell<World>>,
+    pub(crate) limits: StoreLimits,
+    pub(crate) phase: Phase,
+    pub(crate) memory: Option<Memory>,
+    pub(crate) allocate: Option<TypedFunc<u32, u32>>,
+    /// `NAME=value`, from the VM configuration.
+    pub(crate) environment: Vec<Vec<u8>>,
+    /// Root contexts by id.
+    pub(crate) roots: BTreeMap<u32, Rc<PluginInfo>>,
+    /// Stream contexts by id, with the root each belongs to.
+    pub(crate) streams: BTreeMap<u32, (u32, StreamContext)>,
+    /// The context that was called, and the one that host functions are about.
+    pub(crate) current: u32,
+    pub(crate) effective: u32,
+    pub(crate) actions: VecDeque<Action>,
+    /// Milliseconds, by root context; absent is off.
+    pub(crate) ticks: BTreeMap<u32, u32>,
+}
+
+impl GuestState {
+    pub(crate) fn new(
+        world: Rc<RefCell<World>>,
+        limits: StoreLimits,
+        environment: Vec<Vec<u8>>,
+    ) -> Self {
+        Self {
+            world,
+            limits,
+            phase: Phase::Starting,
+            memory: None,
+            allocate: None,
+            environment,
+            roots: BTreeMap::new(),
+            streams: BTreeMap::new(),
+            current: 0,
+            effective: 0,
+            actions: VecDeque::new(),
+            ticks: BTreeMap::new(),
+        }
+    }
+
+    /// The root context behind the effective context.
+    pub(crate) fn root(&self) -> u32 {
+        self.streams.get(&self.effective).map_or(self.effective, |(root, _)| *root)
+    }
+
+    /// The plugin that host functions are about.
+    pub(crate) fn plugin(&self) -> Option<&Rc<PluginInfo>> {
+        self.roots.get(&self.root())
+    }
+
+    /// The stream that host functions are about; none in a root context.
+    pub(crate) fn stream(&self) -> Option<&StreamContext> {
+        self.streams.get(&self.effective).map(|(_, stream)| stream)
+    }
+
+    pub(crate) fn stream_mut(&mut self) -> Option<&mut StreamContext> {
+        self.streams.get_mut(&self.effective).map(|(_, stream)| stream)
+    }
+
+    /// Writes a line in the name of the plugin that is running.
+    pub(crate) fn log(&self, level: u32, text: &str) {
+        let name = match self.plugin() {
+            Some(plugin) => plugin.name.as_str(),
+            // Before any root context exists: the VM of the first plugin.
+            None => "vm",
+        };
+        let exchange = self.stream().map(|s| s.info.borrow().exchange);
+        self.world.borrow_mut().log(level, name, exchange, text);
+    }
+}

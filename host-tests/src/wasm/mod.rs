@@ -1,0 +1,278 @@
+//! An offline proxy-wasm host: Envoy's filter chain around wasmtime, in virtual time.
+//!
+//! It speaks ABI 0.2.1 and mirrors Envoy 1.35 and later where Envoy and the specification differ.
+//! Rules that are mirrored carry numbers, which comments and test names here refer to:
+//!
+//! | rule | |
+//! |---|---|
+//! | E1, E2 | Pause in headers stops body callbacks, unless `allowOnHeadersStopIteration`; then headers stay changeable until a body callback continues |
+//! | E3 | after such a full stop the same filter gets the body first, else the next one does |
+//! | E4, E5 | a paused body accumulates, up to the buffer limit: 413 for requests, 500 or a reset for responses |
+//! | E6–E11 | which header map is readable and writable when, repeats, well-known names |
+//! | E12 | required pseudo-headers are missed only at the very end |
+//! | E14–E16 | local replies: put off until the call returns, then through the response side of every filter that saw the request |
+//! | E21–E23 | a trap fails the VM: 503, or as the failure policy says |
+//! | E24 | plugins of one module share a VM per worker |
+//! | E25–E28, E30–E32 | shared data, metrics, filter state, late contexts, log, limits |
+//!
+//! How to read it: [`run`] makes the workers ([`worker`], [`vm`]) and steps exchanges ([`exchange`]);
+//! [`chain`] moves messages through filters and [`filter`] calls them; [`router`] and [`client`] are
+//! the two ends; [`abi`] and [`wasi`] are what filters call.
+//!
+//! Not simulated: headers that Envoy adds by itself (`x-forwarded-proto`, `x-request-id`,
+//! `x-envoy-*`, `date`, `server`, `transfer-encoding`), route matching (there is one route), gRPC
+//! replies, retry back-off. Not yet: callouts, shared queues (both answer InternalFailure and log
+//! why), several VMs of one module, other host profiles.
+
+mod abi;
+mod chain;
+mod client;
+mod engine;
+mod exchange;
+mod filter;
+mod guest;
+mod headers;
+mod reply;
+mod router;
+mod stream;
+mod vm;
+mod wasi;
+mod worker;
+mod world;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use anyhow::{Context, bail};
+
+pub use engine::{Budget, Runtime};
+
+use crate::plan::Plan;
+use crate::report::{LogLine, Report};
+use crate::scenario::Scenario;
+use exchange::{DEFAULT_BUFFER_LIMIT, Exchange, Step, Surroundings};
+use worker::Worker;
+use world::{DEFAULT_CLOCK, World};
+
+/// Runs a scenario in a fresh process-worth of state.
+///
+/// # Errors
+///
+/// When a filter cannot be loaded or refuses its configuration, when an exchange hangs, or when it
+/// did what a real host cannot send. What filters answer, however bad, is no error: it is reported.
+pub fn run(plan: &Plan) -> anyhow::Result<Report> {
+    run_on(Runtime::shared()?, plan)
+}
+
+/// As [`run`], with modules compiled by `runtime`.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn run_on(runtime: &'static Runtime, plan: &Plan) -> anyhow::Result<Report> {
+    let mut gateway = Gateway::start(runtime, plan)?;
+    gateway.run(plan)
+}
+
+/// The host with its workers, ready for exchanges.
+pub struct Gateway {
+    world: Rc<RefCell<World>>,
+    workers: Vec<Rc<RefCell<Worker>>>,
+}
+
+impl Gateway {
+    /// Starts every worker with the chain of `plan`.
+    ///
+    /// # Errors
+    ///
+    /// When a filter cannot be loaded or refuses its configuration.
+    pub fn start(runtime: &'static Runtime, plan: &Plan) -> anyhow::Result<Self> {
+        let clock = match &plan.scenario.clock {
+            Some(text) => clock(text)
+                .with_context(|| format!("clock: found `{text}`, expected 2026-01-01T00:00:00Z"))?,
+            None => DEFAULT_CLOCK,
+        };
+        let world = Rc::new(RefCell::new(World::new(clock)));
+        let environment = environment(&plan.scenario);
+        let count = plan.scenario.workers.unwrap_or(1).max(1);
+        let mut workers = Vec::new();
+        for _ in 0..count {
+            let worker = Worker::new(runtime, &plan.chain, &environment, &world)?;
+            workers.push(Rc::new(RefCell::new(worker)));
+        }
+        Ok(Self { world, workers })
+    }
+
+    /// Runs the exchanges of `plan`, which it was started with; may be repeated.
+    ///
+    /// # Errors
+    ///
+    /// When an exchange hangs, or did what a real host cannot send.
+    pub fn run(&mut self, plan: &Plan) -> anyhow::Result<Report> {
+        let limit = plan.scenario.limits.buffer_bytes;
+        let surroundings = Surroundings {
+            route: &plan.scenario.route,
+            limit: limit.map_or(DEFAULT_BUFFER_LIMIT, |bytes| bytes as usize),
+            overrides: Rc::new(plan.scenario.properties.clone()),
+            world: Rc::clone(&self.world),
+        };
+        let mut report = Report::default();
+        let mut rest = plan.exchanges.as_slice();
+        let mut index = 0;
+        while let Some((first, _)) = rest.split_first() {
+            let together = rest.iter().take_while(|e| first.concurrent && e.concurrent).count();
+            let (group, behind) = rest.split_at(together.max(1).min(rest.len()));
+            rest = behind;
+            self.advance(group.iter().map(|e| e.advance_nanos).max().unwrap_or(0));
+            let mut running = Vec::new();
+            for plan in group {
+                let worker = self.workers.get(index % self.workers.len().max(1));
+                let Some(worker) = worker else { bail!("no worker") };
+                running.push(Exchange::new(index, plan, &surroundings, Rc::clone(worker)));
+                index += 1;
+            }
+            self.finish(&mut running)?;
+            for (i, exchange) in running.into_iter().enumerate() {
+                let number = index - group.len() + i;
+                let lines = self.lines(number);
+                let name = exchange.plan.name.clone();
+                let observed = exchange.observed(lines);
+                report.exchanges.push(observed.with_context(|| format!("exchange `{name}`"))?);
+            }
+        }
+        Ok(report)
+    }
+
+    /// Steps exchanges in turn until all are over.
+    fn finish(&self, running: &mut [Exchange<'_>]) -> anyhow::Result<()> {
+        let mut waited = 0;
+        loop {
+            let steps: Vec<Step> = running.iter_mut().map(Exchange::step).collect();
+            if steps.iter().all(|step| *step == Step::Over) {
+                return Ok(());
+            }
+            if steps.contains(&Step::Moved) {
+                continue;
+            }
+            // Only a tick can help; a minute of them is enough to show that none does.
+            let Some(period) = self.shortest_tick().filter(|_| waited < MOST_WAIT_NANOS) else {
+                break;
+            };
+            waited += period;
+            self.tick(period, running);
+        }
+        let stuck = running.iter_mut().zip(1..).find(|(exchange, _)| !exchange.over);
+        let Some((exchange, _)) = stuck else { return Ok(()) };
+        let name = exchange.plan.name.clone();
+        let number = exchange.info.borrow().exchange;
+        let text = exchange.hang();
+        let mut lines: Vec<String> = Vec::new();
+        for line in self.lines(number) {
+            lines.push(format!("\n  [{}] {}: {}", line.level, line.filter, line.message));
+        }
+        bail!("exchange `{name}`: {text}{}", lines.concat())
+    }
+
+    /// The shortest tick period of any plugin, in nanoseconds.
+    fn shortest_tick(&self) -> Option<u64> {
+        let periods = self.workers.iter().flat_map(|worker| worker.borrow().tickers());
+        periods.map(|(_, millis)| u64::from(millis) * 1_000_000).min()
+    }
+
+    /// Lets `nanos` pass and calls every ticking plugin once; what it asks for is done in `running`.
+    fn tick(&self, nanos: u64, running: &mut [Exchange<'_>]) {
+        let now = self.world.borrow().now;
+        self.world.borrow_mut().now = now.saturating_add(nanos);
+        for worker in &self.workers {
+            let tickers = worker.borrow().tickers();
+            for (place, _) in tickers {
+                let root = place.root;
+                let (_, actions) = worker.borrow_mut().enter(place, |vm| vm.on_tick(root));
+                for action in actions {
+                    let context = action.context();
+                    let owner = running.iter_mut().find(|exchange| {
+                        Rc::ptr_eq(&exchange.worker, worker)
+                            && exchange.find(place.slot, context).is_some()
+                    });
+                    if let Some(exchange) = owner {
+                        exchange.perform(place, [action].into());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Lets time pass between exchanges, with the ticks that are due in it.
+    fn advance(&self, nanos: u64) {
+        let mut left = nanos;
+        for _ in 0..MOST_TICKS {
+            let Some(period) = self.shortest_tick().filter(|period| *period <= left) else { break };
+            self.tick(period, &mut []);
+            left -= period;
+        }
+        let now = self.world.borrow().now;
+        self.world.borrow_mut().now = now.saturating_add(left);
+    }
+
+    /// Takes the log lines of exchange `number`, and those before it that belong to none.
+    fn lines(&self, number: usize) -> Vec<LogLine> {
+        let mut world = self.world.borrow_mut();
+        let all = std::mem::take(&mut world.lines);
+        let (mine, others) =
+            all.into_iter().partition(|line| line.exchange.is_none_or(|owner| owner == number));
+        world.lines = others;
+        let line = |line: world::Line| LogLine {
+            level: level(line.level).to_owned(),
+            filter: line.filter,
+            message: line.message,
+        };
+        Vec::into_iter(mine).map(line).collect()
+    }
+}
+
+/// How much virtual time a blocked exchange is given, as ticks.
+const MOST_WAIT_NANOS: u64 = 60_000_000_000;
+
+/// Ticks between two exchanges at most: more would only cost time.
+const MOST_TICKS: u32 = 10_000;
+
+fn level(level: u32) -> &'static str {
+    match level {
+        0 => "trace",
+        1 => "debug",
+        2 => "info",
+        3 => "warn",
+        4 => "error",
+        _ => "critical",
+    }
+}
+
+fn environment(scenario: &Scenario) -> Vec<Vec<u8>> {
+    scenario.env.iter().map(|(name, value)| format!("{name}={value}").into_bytes()).collect()
+}
+
+/// Nanoseconds since 1970 of an RFC 3339 time in UTC, whole seconds.
+fn clock(text: &str) -> Option<u64> {
+    let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
+    let three = |text: &str, by: char| -> Option<[i64; 3]> {
+        let parts: Option<Vec<i64>> = text.split(by).map(|part| part.parse().ok()).collect();
+        parts?.try_into().ok()
+    };
+    let [year, month, day] = three(date, '-')?;
+    let [hour, minute, second] = three(time, ':')?;
+    let ranges = [(month, 1, 12), (day, 1, 31), (hour, 0, 23), (minute, 0, 59), (second, 0, 60)];
+    if !(1970..=2500).contains(&year) || ranges.iter().any(|(n, min, max)| n < min || n > max) {
+        return None;
+    }
+    // Days since 1970 in the proleptic Gregorian calendar, with years that start in March.
+    let shifted = if month <= 2 { year - 1 } else { year };
+    let era = shifted.div_euclid(400);
+    let of_era = shifted.rem_euclid(400);
+    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468;
+    let seconds = days * 86_400 + hour * 3_600 + minute * 60 + second;
+    u64::try_from(seconds).ok()?.checked_mul(1_000_000_000)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,276 @@
+//! One VM: an instance, its callbacks, and what becomes of it when it traps.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use anyhow::{Context, bail};
+use wasmtime::{
+    AsContext, AsContextMut, Instance, Store, StoreLimitsBuilder, TypedFunc, WasmParams,
+    WasmResults,
+};
+
+use super::engine::{Program, Runtime, plain};
+use super::guest::{Action, GuestState, Phase, PluginInfo};
+use super::stream::{Direction, StreamContext};
+use super::world::World;
+
+/// What a VM's memory grows to at most: Envoy's limit, 16384 pages (E32).
+const MOST_MEMORY: usize = 1 << 30;
+
+/// The VM is gone: it trapped in this call, or before.
+#[derive(Debug)]
+pub(crate) struct Failed;
+
+/// The callbacks that the module has. A missing one means Continue, or true.
+struct Callbacks {
+    on_context_create: Option<TypedFunc<(u32, u32), ()>>,
+    on_vm_start: Option<TypedFunc<(u32, u32), u32>>,
+    on_configure: Option<TypedFunc<(u32, u32), u32>>,
+    on_tick: Option<TypedFunc<u32, ()>>,
+    headers: [Option<TypedFunc<(u32, u32, u32), u32>>; 2],
+    body: [Option<TypedFunc<(u32, u32, u32), u32>>; 2],
+    trailers: [Option<TypedFunc<(u32, u32), u32>>; 2],
+    on_log: Option<TypedFunc<u32, ()>>,
+    on_done: Option<TypedFunc<u32, u32>>,
+    on_delete: Option<TypedFunc<u32, ()>>,
+}
+
+/// One VM with its contexts.
+pub(crate) struct Vm {
+    store: Store<GuestState>,
+    callbacks: Callbacks,
+    fuel: Option<u64>,
+    next_context: u32,
+    failed: bool,
+}
+
+impl Vm {
+    /// An instance that has run `_initialize`.
+    pub(crate) fn new(
+        runtime: &Runtime,
+        program: &Program,
+        world: Rc<RefCell<World>>,
+        environment: Vec<Vec<u8>>,
+    ) -> anyhow::Result<Self> {
+        // A guest that may not grow sees -1, runs out of memory and aborts, as in V8.
+        let limits = StoreLimitsBuilder::new().memory_size(MOST_MEMORY).build();
+        let state = GuestState::new(world, limits, environment);
+        let mut store = Store::new(runtime.engine(), state);
+        store.limiter(|state| &mut state.limits);
+        let fuel = runtime.fuel();
+        refuel(&mut store, fuel);
+        let instance = program.instance.instantiate(&mut store).map_err(plain)?;
+        store.data_mut().memory = instance.get_memory(&mut store, "memory");
+        let allocate = match export(&mut store, &instance, "malloc")? {
+            Some(malloc) => Some(malloc),
+            None => export(&mut store, &instance, "proxy_on_memory_allocate")?,
+        };
+        store.data_mut().allocate = allocate;
+        let callbacks = Callbacks::of(&mut store, &instance)?;
+        for name in ["_initialize", "_start"] {
+            if let Some(start) = export::<(), ()>(&mut store, &instance, name)? {
+                start.call(&mut store, ()).map_err(plain).with_context(|| name.to_owned())?;
+                break;
+            }
+        }
+        store.data_mut().phase = Phase::Running;
+        Ok(Self { store, callbacks, fuel, next_context: 1, failed: false })
+    }
+
+    /// Makes the root context of a plugin, starts and configures it. False: it refused.
+    pub(crate) fn start(&mut self, plugin: &Rc<PluginInfo>) -> anyhow::Result<Option<u32>> {
+        let root = self.next_context;
+        self.next_context += 1;
+        self.store.data_mut().roots.insert(root, Rc::clone(plugin));
+        let size = u32::try_from(plugin.config.len()).context("the configuration is too large")?;
+        let started = self.boot(root, size);
+        match started {
+            Ok(true) => Ok(Some(root)),
+            Ok(false) => Ok(None),
+            Err(Failed) => bail!("the module trapped while it started"),
+        }
+    }
+
+    fn boot(&mut self, root: u32, config_size: u32) -> Result<bool, Failed> {
+        let create = self.callbacks.on_context_create.clone();
+        self.call("proxy_on_context_create", create, root, (root, 0), ())?;
+        let start = self.callbacks.on_vm_start.clone();
+        if self.call("proxy_on_vm_start", start, root, (root, 0), 1)? == 0 {
+            return Ok(false);
+        }
+        let configure = self.callbacks.on_configure.clone();
+        Ok(self.call("proxy_on_configure", configure, root, (root, config_size), 1)? != 0)
+    }
+
+    /// Whether the VM trapped once: it is never called again (E21).
+    pub(crate) fn failed(&self) -> bool {
+        self.failed
+    }
+
+    /// Makes a stream context.
+    pub(crate) fn create(&mut self, root: u32, stream: StreamContext) -> Result<u32, Failed> {
+        let id = self.next_context;
+        self.next_context += 1;
+        self.store.data_mut().streams.insert(id, (root, stream));
+        let create = self.callbacks.on_context_create.clone();
+        self.call("proxy_on_context_create", create, id, (id, root), ())?;
+        Ok(id)
+    }
+
+    pub(crate) fn stream_mut(&mut self, id: u32) -> Option<&mut StreamContext> {
+        self.store.data_mut().streams.get_mut(&id).map(|(_, stream)| stream)
+    }
+
+    pub(crate) fn on_headers(
+        &mut self,
+        direction: Direction,
+        id: u32,
+        count: u32,
+        end: bool,
+    ) -> Result<u32, Failed> {
+        let (name, function) = match direction {
+            Direction::Request => ("proxy_on_request_headers", &self.callbacks.headers[0]),
+            Direction::Response => ("proxy_on_response_headers", &self.callbacks.headers[1]),
+        };
+        self.call(name, function.clone(), id, (id, count, u32::from(end)), 0)
+    }
+
+    pub(crate) fn on_body(
+        &mut self,
+        direction: Direction,
+        id: u32,
+        size: u32,
+        end: bool,
+    ) -> Result<u32, Failed> {
+        let (name, function) = match direction {
+            Direction::Request => ("proxy_on_request_body", &self.callbacks.body[0]),
+            Direction::Response => ("proxy_on_response_body", &self.callbacks.body[1]),
+        };
+        self.call(name, function.clone(), id, (id, size, u32::from(end)), 0)
+    }
+
+    pub(crate) fn on_trailers(
+        &mut self,
+        direction: Direction,
+        id: u32,
+        count: u32,
+    ) -> Result<u32, Failed> {
+        let (name, function) = match direction {
+            Direction::Request => ("proxy_on_request_trailers", &self.callbacks.trailers[0]),
+            Direction::Response => ("proxy_on_response_trailers", &self.callbacks.trailers[1]),
+        };
+        self.call(name, function.clone(), id, (id, count), 0)
+    }
+
+    pub(crate) fn on_log(&mut self, id: u32) -> Result<(), Failed> {
+        let log = self.callbacks.on_log.clone();
+        self.call("proxy_on_log", log, id, id, ())
+    }
+
+    /// `on_done`, whose answer does not matter for streams, then `on_delete`.
+    pub(crate) fn end(&mut self, id: u32) -> Result<(), Failed> {
+        let done = self.callbacks.on_done.clone();
+        let delete = self.callbacks.on_delete.clone();
+        let ended = self
+            .call("proxy_on_done", done, id, id, 1)
+            .and_then(|_| self.call("proxy_on_delete", delete, id, id, ()));
+        self.store.data_mut().streams.remove(&id);
+        ended
+    }
+
+    pub(crate) fn on_tick(&mut self, root: u32) -> Result<(), Failed> {
+        let tick = self.callbacks.on_tick.clone();
+        self.call("proxy_on_tick", tick, root, root, ())
+    }
+
+    /// The tick period of a root context in milliseconds.
+    pub(crate) fn tick_period(&self, root: u32) -> Option<u32> {
+        self.store.data().ticks.get(&root).copied()
+    }
+
+    /// What host functions asked for during the last call.
+    pub(crate) fn take_actions(&mut self) -> VecDeque<Action> {
+        std::mem::take(&mut self.store.data_mut().actions)
+    }
+
+    /// Calls into the guest in the name of `context`; `missing` if it has no such callback.
+    fn call<P: WasmParams, R: WasmResults>(
+        &mut self,
+        name: &str,
+        function: Option<TypedFunc<P, R>>,
+        context: u32,
+        params: P,
+        missing: R,
+    ) -> Result<R, Failed> {
+        if self.failed {
+            return Err(Failed);
+        }
+        let Some(function) = function else { return Ok(missing) };
+        let state = self.store.data_mut();
+        state.current = context;
+        state.effective = context;
+        refuel(&mut self.store, self.fuel);
+        function.call(&mut self.store, params).map_err(|error| {
+            self.failed = true;
+            let state = self.store.data_mut();
+            state.phase = Phase::Running;
+            state.effective = state.current;
+            state.actions.clear();
+            state.log(4, &format!("Function: {name} failed: {}", cause(&error)));
+            Failed
+        })
+    }
+}
+
+impl Callbacks {
+    fn of(store: &mut Store<GuestState>, instance: &Instance) -> anyhow::Result<Self> {
+        Ok(Self {
+            on_context_create: export(store, instance, "proxy_on_context_create")?,
+            on_vm_start: export(store, instance, "proxy_on_vm_start")?,
+            on_configure: export(store, instance, "proxy_on_configure")?,
+            on_tick: export(store, instance, "proxy_on_tick")?,
+            headers: [
+                export(store, instance, "proxy_on_request_headers")?,
+                export(store, instance, "proxy_on_response_headers")?,
+            ],
+            body: [
+                export(store, instance, "proxy_on_request_body")?,
+                export(store, instance, "proxy_on_response_body")?,
+            ],
+            trailers: [
+                export(store, instance, "proxy_on_request_trailers")?,
+                export(store, instance, "proxy_on_response_trailers")?,
+            ],
+            on_log: export(store, instance, "proxy_on_log")?,
+            on_done: export(store, instance, "proxy_on_done")?,
+            on_delete: export(store, instance, "proxy_on_delete")?,
+        })
+    }
+}
+
+/// Export `name` with the ABI's signature; `None` if the module has none.
+fn export<P: WasmParams, R: WasmResults>(
+    mut store: impl AsContextMut,
+    instance: &Instance,
+    name: &str,
+) -> anyhow::Result<Option<TypedFunc<P, R>>> {
+    let Some(function) = instance.get_func(&mut store, name) else { return Ok(None) };
+    let typed = function.typed(store.as_context()).map_err(plain);
+    typed.map(Some).with_context(|| format!("export `{name}` has another signature than the ABI"))
+}
+
+fn refuel(store: &mut Store<GuestState>, fuel: Option<u64>) {
+    if let Some(fuel) = fuel {
+        // Fails only where fuel is off, and then there is none to set.
+        let _ = store.set_fuel(fuel);
+    }
+}
+
+/// The reason of a trap, with the innermost functions if the module names them.
+fn cause(error: &wasmtime::Error) -> String {
+    if matches!(error.downcast_ref(), Some(wasmtime::Trap::OutOfFuel)) {
+        return "the call ran too long (fuel used up): an endless loop?".to_owned();
+    }
+    format!("{error:?}").replace("\n", " | ").chars().take(2000).collect()
+}

@@ -1,0 +1,216 @@
+//! What all workers share: the clock, randomness, metrics, shared data, the log.
+//!
+//! Everything here is deterministic: time moves only when a scenario says so (or when only time can
+//! end a wait), random bytes come from a fixed seed.
+
+use std::collections::BTreeMap;
+
+use super::abi::Status;
+
+/// Nanoseconds since 1970; of 2026-01-01T00:00:00Z, when a scenario names no clock.
+pub(crate) const DEFAULT_CLOCK: u64 = 1_767_225_600_000_000_000;
+
+/// Metrics of one run at most: a filter that makes names from input is a defect worth an error.
+const MOST_METRICS: usize = 100_000;
+
+/// A line that a filter, or the host about a filter, logged.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    /// 0 trace to 5 critical.
+    pub(crate) level: u32,
+    pub(crate) filter: String,
+    pub(crate) message: String,
+    /// The exchange it belongs to; `None` outside of any (start, ticks).
+    pub(crate) exchange: Option<usize>,
+}
+
+/// State of the process.
+pub(crate) struct World {
+    /// Nanoseconds since 1970.
+    pub(crate) now: u64,
+    pub(crate) lines: Vec<Line>,
+    /// By vm_id, of which there is one, the empty one (E25).
+    pub(crate) shared: BTreeMap<Vec<u8>, (Vec<u8>, u32)>,
+    last_cas: u32,
+    metrics: Metrics,
+    random: u64,
+}
+
+impl World {
+    pub(crate) fn new(now: u64) -> Self {
+        Self {
+            now,
+            lines: Vec::new(),
+            shared: BTreeMap::new(),
+            last_cas: 0,
+            metrics: Metrics::default(),
+            random: 0x746f_6c6c_6761_7465,
+        }
+    }
+
+    pub(crate) fn log(&mut self, level: u32, filter: &str, exchange: Option<usize>, text: &str) {
+        let (filter, message) = (filter.to_owned(), text.to_owned());
+        self.lines.push(Line { level, filter, message, exchange });
+    }
+
+    pub(crate) fn metrics(&mut self) -> &mut Metrics {
+        &mut self.metrics
+    }
+
+    /// Sets shared data. A cas other than 0 on a missing key succeeds; 0 always wins (E25).
+    pub(crate) fn set_shared(&mut self, key: &[u8], value: &[u8], cas: u32) -> Result<(), Status> {
+        if let Some((_, old)) = self.shared.get(key)
+            && cas != 0
+            && cas != *old
+        {
+            return Err(Status::CasMismatch);
+        }
+        self.last_cas = self.last_cas.checked_add(1).unwrap_or(1);
+        self.shared.insert(key.to_vec(), (value.to_vec(), self.last_cas));
+        Ok(())
+    }
+
+    /// The next random bytes (splitmix64).
+    pub(crate) fn fill_random(&mut self, bytes: &mut [u8]) {
+        for chunk in bytes.chunks_mut(8) {
+            self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut z = self.random;
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            z ^= z >> 31;
+            for (to, from) in chunk.iter_mut().zip(z.to_le_bytes()) {
+                *to = from;
+            }
+        }
+    }
+}
+
+/// A metric's type, by its number in the ABI.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum MetricKind {
+    Counter = 0,
+    Gauge = 1,
+    Histogram = 2,
+}
+
+/// Metrics by name, and the ids that stand for them: each definition makes a new id.
+#[derive(Default)]
+pub(crate) struct Metrics {
+    ids: BTreeMap<u32, (MetricKind, String)>,
+    values: BTreeMap<String, (MetricKind, u64)>,
+    defined: [u32; 3],
+}
+
+impl Metrics {
+    /// Ids count up by 4, from 4 (counters), 5 (gauges), 6 (histograms).
+    pub(crate) fn define(&mut self, kind: u32, name: &str) -> Result<u32, Status> {
+        let kind = match kind {
+            0 => MetricKind::Counter,
+            1 => MetricKind::Gauge,
+            2 => MetricKind::Histogram,
+            _ => return Err(Status::BadArgument),
+        };
+        if self.ids.len() >= MOST_METRICS {
+            return Err(Status::InternalFailure);
+        }
+        let defined = match self.defined.get_mut(kind as usize) {
+            Some(defined) => defined,
+            None => return Err(Status::InternalFailure),
+        };
+        *defined += 1;
+        let id = *defined * 4 + kind as u32;
+        self.ids.insert(id, (kind, name.to_owned()));
+        self.values.entry(name.to_owned()).or_insert((kind, 0));
+        Ok(id)
+    }
+
+    /// Counters only grow; a histogram cannot be incremented (E26).
+    pub(crate) fn increment(&mut self, id: u32, by: i64) -> Result<(), Status> {
+        let (kind, value) = self.value(id)?;
+        match kind {
+            MetricKind::Counter if by > 0 => *value = value.wrapping_add(by.unsigned_abs()),
+            MetricKind::Gauge => *value = value.wrapping_add_signed(by),
+            MetricKind::Counter | MetricKind::Histogram => return Err(Status::BadArgument),
+        }
+        Ok(())
+    }
+
+    /// Sets a gauge, adds to a counter, counts a histogram's sample (E26).
+    pub(crate) fn record(&mut self, id: u32, new: u64) -> Result<(), Status> {
+        let (kind, value) = self.value(id)?;
+        match kind {
+            MetricKind::Counter => *value = value.wrapping_add(new),
+            MetricKind::Gauge => *value = new,
+            MetricKind::Histogram => *value = value.wrapping_add(1),
+        }
+        Ok(())
+    }
+
+    pub(crate) fn get(&mut self, id: u32) -> Result<u64, Status> {
+        match self.value(id)? {
+            (MetricKind::Histogram, _) => Err(Status::BadArgument),
+            (_, value) => Ok(*value),
+        }
+    }
+
+    /// Counters and gauges by name; of histograms the number of samples.
+    pub(crate) fn snapshot(&self) -> BTreeMap<String, i64> {
+        self.values.iter().map(|(name, (_, value))| (name.clone(), value.cast_signed())).collect()
+    }
+
+    fn value(&mut self, id: u32) -> Result<(MetricKind, &mut u64), Status> {
+        let (kind, name) = self.ids.get(&id).ok_or(Status::NotFound)?;
+        let (_, value) = self.values.get_mut(name).ok_or(Status::NotFound)?;
+        Ok((*kind, value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn e26_counters_only_grow_and_records_add_to_them() {
+        let mut metrics = Metrics::default();
+        let counter = metrics.define(0, "c").unwrap();
+        assert_eq!(counter, 4);
+        assert_eq!(metrics.increment(counter, 0), Err(Status::BadArgument));
+        assert_eq!(metrics.increment(counter, -1), Err(Status::BadArgument));
+        metrics.increment(counter, 2).unwrap();
+        metrics.record(counter, 3).unwrap();
+        assert_eq!(metrics.get(counter), Ok(5));
+        let histogram = metrics.define(2, "h").unwrap();
+        assert_eq!(histogram, 6);
+        assert_eq!(metrics.get(histogram), Err(Status::BadArgument));
+    }
+
+    #[test]
+    fn e26_every_definition_makes_a_new_id_for_the_same_metric() {
+        let mut metrics = Metrics::default();
+        let (a, b) = (metrics.define(0, "c").unwrap(), metrics.define(0, "c").unwrap());
+        assert_eq!((a, b), (4, 8));
+        metrics.increment(a, 1).unwrap();
+        metrics.increment(b, 1).unwrap();
+        assert_eq!(metrics.snapshot().get("c"), Some(&2));
+    }
+
+    #[test]
+    fn e25_shared_data_compares_and_swaps() {
+        let mut world = World::new(0);
+        world.set_shared(b"k", b"1", u32::MAX).unwrap();
+        assert_eq!(world.set_shared(b"k", b"2", u32::MAX), Err(Status::CasMismatch));
+        let cas = world.shared.get(&b"k"[..]).unwrap().1;
+        world.set_shared(b"k", b"2", cas).unwrap();
+        world.set_shared(b"k", b"3", 0).unwrap();
+        assert_eq!(world.shared.get(&b"k"[..]).unwrap().0, b"3");
+    }
+
+    #[test]
+    fn randomness_is_the_same_in_every_run() {
+        let (mut a, mut b) = ([0; 20], [0; 20]);
+        World::new(0).fill_random(&mut a);
+        World::new(1).fill_random(&mut b);
+        assert_eq!(a, b);
+        assert_ne!(a, [0; 20]);
+    }
+}
