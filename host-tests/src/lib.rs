@@ -16,8 +16,9 @@ pub mod modules;
 pub mod plan;
 pub mod report;
 pub mod scenario;
+pub mod wasm;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use plan::Plan;
 use report::Report;
@@ -32,7 +33,7 @@ use scenario::HostName;
 pub fn run(plan: &Plan, host: HostName) -> Result<Report> {
     modules::build([plan])?;
     match host {
-        HostName::Wasmtime => bail!("no such host in this build"),
+        HostName::Wasmtime => wasm::run(plan),
         HostName::Envoy => envoy::run(plan),
     }
 }

@@ -98,7 +98,7 @@ fn prebuilt() -> Option<PathBuf> {
     std::env::var_os("TOLLGATE_WASM_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from)
 }
 
-fn target_dir() -> PathBuf {
+pub(crate) fn target_dir() -> PathBuf {
     match std::env::var_os("CARGO_TARGET_DIR") {
         Some(dir) => workspace().join(dir),
         None => workspace().join("target"),

@@ -117,7 +117,7 @@ impl Runtime {
         let name: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         let file = folder.join(format!("{name}-{:016x}.cwasm", engine.finish()));
         if file.exists()
-            && let Ok(module) = self.from_cache(&file)
+            && let Ok(module) = self.cached(&file)
         {
             return Ok(module);
         }
@@ -127,7 +127,7 @@ impl Runtime {
         Ok(module)
     }
 
-    fn from_cache(&self, file: &Path) -> wasmtime::Result<Module> {
+    fn cached(&self, file: &Path) -> wasmtime::Result<Module> {
         #[expect(unsafe_code, reason = "wasmtime cannot check that a file is its own output")]
         // SAFETY: the file was written whole by `store` (renamed into place) from the output of
         // `Module::serialize`, under a name of the module's and the engine's hashes; the folder is
@@ -148,12 +148,9 @@ fn store(module: &Module, folder: &Path, file: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// `target/wasm-cache` of the workspace that this was built in; none where that is gone.
+/// `wasm-cache` in the workspace's target folder; none where that is gone.
 fn default_cache() -> Option<PathBuf> {
-    let target = match std::env::var_os("CARGO_TARGET_DIR") {
-        Some(target) => PathBuf::from(target),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).parent()?.join("target"),
-    };
+    let target = crate::modules::target_dir();
     target.is_dir().then(|| target.join("wasm-cache"))
 }
 

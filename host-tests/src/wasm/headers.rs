@@ -95,7 +95,7 @@ impl HeaderMap {
         self.get(name.as_bytes()).map(|v| String::from_utf8_lossy(v).into_owned())
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
         self.entries.iter().map(|(n, v)| (n.as_slice(), v.as_slice()))
     }
 

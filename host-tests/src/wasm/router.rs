@@ -14,8 +14,7 @@ use super::stream::{Direction, flags};
 use crate::plan;
 use crate::scenario::Position;
 
-const DOWNSTREAM_RESPONSE: At =
-    At { level: Level::Downstream, direction: Direction::Response };
+const DOWNSTREAM_RESPONSE: At = At { level: Level::Downstream, direction: Direction::Response };
 const UPSTREAM_REQUEST: At = At { level: Level::Upstream, direction: Direction::Request };
 const UPSTREAM_RESPONSE: At = At { level: Level::Upstream, direction: Direction::Response };
 
@@ -198,8 +197,8 @@ impl Exchange<'_> {
             headers.borrow().text(":status").and_then(|status| status.parse().ok()).unwrap_or(0);
         let attempts = self.info.borrow().attempts as usize;
         let named = |name: &String| headers.borrow().get(name.as_bytes()).is_some();
-        let wants_retry = self.route.retry_on.contains(&status)
-            || self.route.retriable_headers.iter().any(named);
+        let wants_retry =
+            self.route.retry_on.contains(&status) || self.route.retriable_headers.iter().any(named);
         if wants_retry && attempts < self.plan.upstream.len() {
             self.path(UPSTREAM_RESPONSE).aborted = true;
             self.path(UPSTREAM_REQUEST).aborted = true;

@@ -89,6 +89,9 @@ pub(crate) struct StreamContext {
     pub(crate) logging: bool,
 }
 
+/// Endpoint metadata: namespace, key, value.
+pub(crate) type Metadata = Vec<(String, Vec<(String, String)>)>;
+
 /// Facts about an exchange that attributes show. One for both chains.
 pub(crate) struct StreamInfo {
     /// Index of the exchange, for log lines.
@@ -105,8 +108,8 @@ pub(crate) struct StreamInfo {
     /// Nanoseconds since 1970.
     pub(crate) started: u64,
     pub(crate) attempts: u32,
-    /// Endpoint metadata of the current attempt: namespace, key, value.
-    pub(crate) host_metadata: Option<Vec<(String, Vec<(String, String)>)>>,
+    /// Endpoint metadata of the current attempt.
+    pub(crate) host_metadata: Option<Metadata>,
     pub(crate) code: Option<u16>,
     pub(crate) code_details: Option<String>,
     pub(crate) flags: u64,

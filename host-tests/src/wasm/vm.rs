@@ -5,10 +5,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use anyhow::{Context, bail};
-use wasmtime::{
-    AsContext, AsContextMut, Instance, Store, StoreLimitsBuilder, TypedFunc, WasmParams,
-    WasmResults,
-};
+use wasmtime::{Instance, Store, StoreLimitsBuilder, TypedFunc, WasmParams, WasmResults};
 
 use super::engine::{Program, Runtime, plain};
 use super::guest::{Action, GuestState, Phase, PluginInfo};
@@ -22,14 +19,17 @@ const MOST_MEMORY: usize = 1 << 30;
 #[derive(Debug)]
 pub(crate) struct Failed;
 
+/// Context, count or size, end of stream; gives an action.
+type Piece = TypedFunc<(u32, u32, u32), u32>;
+
 /// The callbacks that the module has. A missing one means Continue, or true.
 struct Callbacks {
     on_context_create: Option<TypedFunc<(u32, u32), ()>>,
     on_vm_start: Option<TypedFunc<(u32, u32), u32>>,
     on_configure: Option<TypedFunc<(u32, u32), u32>>,
     on_tick: Option<TypedFunc<u32, ()>>,
-    headers: [Option<TypedFunc<(u32, u32, u32), u32>>; 2],
-    body: [Option<TypedFunc<(u32, u32, u32), u32>>; 2],
+    headers: [Option<Piece>; 2],
+    body: [Option<Piece>; 2],
     trailers: [Option<TypedFunc<(u32, u32), u32>>; 2],
     on_log: Option<TypedFunc<u32, ()>>,
     on_done: Option<TypedFunc<u32, u32>>,
@@ -251,12 +251,12 @@ impl Callbacks {
 
 /// Export `name` with the ABI's signature; `None` if the module has none.
 fn export<P: WasmParams, R: WasmResults>(
-    mut store: impl AsContextMut,
+    store: &mut Store<GuestState>,
     instance: &Instance,
     name: &str,
 ) -> anyhow::Result<Option<TypedFunc<P, R>>> {
-    let Some(function) = instance.get_func(&mut store, name) else { return Ok(None) };
-    let typed = function.typed(store.as_context()).map_err(plain);
+    let Some(function) = instance.get_func(&mut *store, name) else { return Ok(None) };
+    let typed = function.typed(&*store).map_err(plain);
     typed.map(Some).with_context(|| format!("export `{name}` has another signature than the ABI"))
 }
 

@@ -113,9 +113,8 @@ impl Metrics {
         if self.ids.len() >= MOST_METRICS {
             return Err(Status::InternalFailure);
         }
-        let defined = match self.defined.get_mut(kind as usize) {
-            Some(defined) => defined,
-            None => return Err(Status::InternalFailure),
+        let Some(defined) = self.defined.get_mut(kind as usize) else {
+            return Err(Status::InternalFailure);
         };
         *defined += 1;
         let id = *defined * 4 + kind as u32;

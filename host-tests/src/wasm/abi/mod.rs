@@ -27,9 +27,7 @@ const MOST_BYTES: u32 = 1 << 30;
 pub(crate) enum Status {
     NotFound = 1,
     BadArgument = 2,
-    SerializationFailure = 3,
     InvalidMemoryAccess = 6,
-    Empty = 7,
     CasMismatch = 8,
     InternalFailure = 10,
     Unimplemented = 12,

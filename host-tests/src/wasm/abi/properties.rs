@@ -11,13 +11,7 @@ use crate::wasm::headers::{HeaderMap, SharedMap, to_wire};
 use crate::wasm::stream::{StreamContext, StreamInfo};
 
 /// `proxy_get_property`: a path that is no attribute is filter state under its *first part* (E27).
-pub(super) fn get(
-    cx: &mut Cx<'_>,
-    path: u32,
-    path_size: u32,
-    to: u32,
-    to_size: u32,
-) -> Answer {
+pub(super) fn get(cx: &mut Cx<'_>, path: u32, path_size: u32, to: u32, to_size: u32) -> Answer {
     let path = cx.bytes(path, path_size)?;
     // Envoy drops one trailing NUL, which the C++ SDK sends.
     let path = path.strip_suffix(b"\0").unwrap_or(path);
@@ -61,8 +55,8 @@ pub(crate) enum Property {
     Int(i64),
     Double(f64),
     Bool(bool),
-    Map(Vec<(Vec<u8>, Property)>),
-    List(Vec<Property>),
+    Map(Vec<(Vec<u8>, Self)>),
+    List(Vec<Self>),
 }
 
 impl Property {
@@ -282,9 +276,7 @@ fn response(info: &StreamInfo, rest: &[&str], sight: &Sight) -> Option<Property>
         ["code_details"] => info.code_details.as_deref().map(Property::text),
         ["flags"] => Some(Property::int(info.flags)),
         ["size"] => Some(Property::int(info.response_bytes)),
-        ["total_size"] => {
-            Some(Property::int(info.response_bytes + headers()?.byte_size() as u64))
-        }
+        ["total_size"] => Some(Property::int(info.response_bytes + headers()?.byte_size() as u64)),
         ["grpc_status"] => headers()?.text("grpc-status")?.parse().ok().map(Property::Int),
         ["headers"] => Some(map(&*headers()?)),
         ["headers", name] => headers()?.joined(name.as_bytes()).map(Property::Bytes),
@@ -310,7 +302,9 @@ fn xds(info: &StreamInfo, rest: &[&str]) -> Option<Property> {
             let object = |entries: &[(String, String)]| {
                 let pairs = entries.iter();
                 Property::Map(
-                    pairs.map(|(k, v)| (k.as_bytes().to_vec(), Property::text(v.as_str()))).collect(),
+                    pairs
+                        .map(|(k, v)| (k.as_bytes().to_vec(), Property::text(v.as_str())))
+                        .collect(),
                 )
             };
             let (namespace, rest) = rest.split_first()?;
@@ -334,7 +328,5 @@ fn xds(info: &StreamInfo, rest: &[&str]) -> Option<Property> {
 }
 
 fn map(headers: &HeaderMap) -> Property {
-    Property::Map(
-        headers.iter().map(|(n, v)| (n.to_vec(), Property::Bytes(v.to_vec()))).collect(),
-    )
+    Property::Map(headers.iter().map(|(n, v)| (n.to_vec(), Property::Bytes(v.to_vec()))).collect())
 }
