@@ -129,6 +129,11 @@ class SelfHosted(Provider, unittest.TestCase):
     model, tokens = gateway.SELF_HOSTED, (12, 9)
     text = "Hello from the model on your own hardware."
 
+    def test_alias_is_the_name_that_the_client_sees(self):
+        answer = self.client.chat.completions.create(model="fast", messages=user("hello"))
+        self.assertEqual((answer.model, answer.choices[0].message.content), ("fast", self.text))
+        self.assertEqual(RUNNING.last_request("self-hosted")[1]["model"], self.upstream_model)
+
 
 class Anthropic(Provider, unittest.TestCase):
     """Anthropic's Messages API."""
@@ -166,6 +171,17 @@ class Refusals(unittest.TestCase):
     def test_model_that_is_no_string(self):
         error = self.refusal(openai.BadRequestError, extra_body={"model": 7})
         self.assertEqual((error.status_code, error.code), (400, "missing_model"))
+
+    def test_too_large_a_body(self):
+        with gateway.client(RUNNING) as client, self.assertRaises(openai.APIStatusError) as caught:
+            client.chat.completions.create(model=gateway.SELF_HOSTED, messages=user("x" * 2_000_000))
+        self.assertEqual((caught.exception.status_code, caught.exception.code), (413, "request_too_large"))
+
+    def test_a_header_of_the_client_chooses_no_model(self):
+        with gateway.client(RUNNING, gateway.BOB) as client:
+            answer = client.chat.completions.create(model=gateway.SELF_HOSTED, messages=user("hello"),
+                                                    extra_headers={"x-gateway-model-name": gateway.CLAUDE})
+        self.assertEqual(answer.choices[0].message.content, SelfHosted.text)
 
     def test_refused_streams_raise_the_same(self):
         self.refusal(openai.NotFoundError, model="no-such-model", stream=True)
