@@ -53,7 +53,8 @@ impl Exchange<'_> {
     /// Response headers leave the downstream chain for the wire.
     pub(crate) fn respond_headers(&mut self, end: bool) {
         let headers = self.with_lane(RESPONSE, |lane| lane.headers.clone());
-        let Some(headers) = headers.map(|headers| headers.borrow().clone()) else { return };
+        let Some(mut headers) = headers.map(|headers| headers.borrow().clone()) else { return };
+        headers.remove_connection_headers();
         if headers.text(":status").and_then(|status| status.parse::<u16>().ok()).is_none() {
             let details = "filter_removed_required_response_headers{missing_required_header}";
             let text = "missing required header: :status";

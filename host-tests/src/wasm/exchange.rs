@@ -74,7 +74,9 @@ impl<'p> Exchange<'p> {
             (":method", request.method.as_str()),
             (":scheme", "http"),
         ];
-        let headers = HeaderMap::request(pseudo, &request.headers).shared();
+        let mut headers = HeaderMap::request(pseudo, &request.headers);
+        headers.remove_connection_headers();
+        let headers = headers.shared();
         let world = Rc::clone(&surroundings.world);
         let info = StreamInfo {
             exchange: index,

@@ -29,6 +29,10 @@ const INLINE: [&[u8]; 21] = [
     b"x-request-id",
 ];
 
+/// About the connection, not the message.
+const CONNECTION: [&[u8]; 5] =
+    [b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"];
+
 /// What Envoy takes from a guest at most: more is an empty list, silently.
 const MOST_WIRE_BYTES: usize = 1 << 20;
 const MOST_WIRE_PAIRS: usize = 1024;
@@ -136,6 +140,14 @@ impl HeaderMap {
     pub(crate) fn remove(&mut self, name: &[u8]) {
         let name = self.key(name);
         self.entries.retain(|(n, _)| *n != name);
+    }
+
+    /// Removes what is about the connection, as Envoy does with what a client sends, before the
+    /// filters, and with what it gets, after them.
+    pub(crate) fn remove_connection_headers(&mut self) {
+        for name in CONNECTION {
+            self.remove(name);
+        }
     }
 
     pub(crate) fn replace_all(&mut self, pairs: &[(Vec<u8>, Vec<u8>)]) {
