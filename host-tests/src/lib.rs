@@ -7,6 +7,7 @@
 //!
 //! Beside that, [`check`] validates plugin configurations without a host.
 
+pub mod batch;
 pub mod check;
 pub mod envoy;
 pub mod find;

@@ -4,10 +4,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
-use host_tests::judge::judge;
+use host_tests::judge::{Failure, judge};
 use host_tests::plan::Plan;
 use host_tests::scenario::HostName;
-use host_tests::{find, modules, unavailable};
+use host_tests::{batch, find, modules, unavailable};
 
 use crate::Outcome;
 
@@ -40,9 +40,14 @@ pub(crate) fn test(out: &mut impl Write, paths: &[PathBuf], host: HostName) -> R
     let skip = |plan: &Plan| plan.skip_reason(host).or_else(|| no_host.clone());
     // All at once: one run of Cargo.
     modules::build(plans.iter().filter(|plan| skip(plan).is_none()))?;
-    for plan in &plans {
-        one(out, plan, host, skip(plan), &mut tally)?;
-    }
+    let run = |plan: &Plan| match skip(plan) {
+        Some(reason) => Verdict::Skipped(reason),
+        None => match host_tests::run(plan, host) {
+            Ok(report) => Verdict::Judged(judge(plan, &report)),
+            Err(error) => Verdict::Broken(format!("{error:#}")),
+        },
+    };
+    batch::each(&plans, run, |plan, result| tell(out, plan, &result, &mut tally))?;
     let Tally { passed, failed, skipped, unreadable } = tally;
     writeln!(out, "{passed} passed, {failed} failed, {skipped} skipped")?;
     Ok(match (unreadable, failed) {
@@ -52,38 +57,45 @@ pub(crate) fn test(out: &mut impl Write, paths: &[PathBuf], host: HostName) -> R
     })
 }
 
-fn one(
+/// What came of one scenario.
+enum Verdict {
+    /// Why it cannot run here.
+    Skipped(String),
+    /// Every difference; none is a pass.
+    Judged(Vec<Failure>),
+    /// Why there is nothing to judge.
+    Broken(String),
+}
+
+fn tell(
     out: &mut impl Write,
     plan: &Plan,
-    host: HostName,
-    skip: Option<String>,
+    verdict: &Verdict,
     tally: &mut Tally,
-) -> Result<()> {
+) -> std::io::Result<()> {
     let file = plan.path.display();
-    if let Some(reason) = skip {
-        tally.skipped += 1;
-        writeln!(out, "skip  {file}: {reason}")?;
-        return Ok(());
-    }
-    let failures = match host_tests::run(plan, host) {
-        Ok(report) => judge(plan, &report),
-        Err(error) => {
-            tally.failed += 1;
-            writeln!(out, "FAIL  {file}\n      {}", indented(&format!("{error:#}")))?;
-            return Ok(());
+    match verdict {
+        Verdict::Skipped(reason) => {
+            tally.skipped += 1;
+            writeln!(out, "skip  {file}: {reason}")?;
         }
-    };
-    if failures.is_empty() {
-        tally.passed += 1;
-        writeln!(out, "pass  {file}")?;
-        return Ok(());
-    }
-    tally.failed += 1;
-    writeln!(out, "FAIL  {file}\n      {}", plan.scenario.description)?;
-    for failure in failures {
-        writeln!(out, "      exchange {}: {}", failure.exchange, failure.path)?;
-        writeln!(out, "        expected {}", indented(&failure.expected))?;
-        writeln!(out, "        found    {}", indented(&failure.found))?;
+        Verdict::Judged(failures) if failures.is_empty() => {
+            tally.passed += 1;
+            writeln!(out, "pass  {file}")?;
+        }
+        Verdict::Judged(failures) => {
+            tally.failed += 1;
+            writeln!(out, "FAIL  {file}\n      {}", plan.scenario.description)?;
+            for failure in failures {
+                writeln!(out, "      exchange {}: {}", failure.exchange, failure.path)?;
+                writeln!(out, "        expected {}", indented(&failure.expected))?;
+                writeln!(out, "        found    {}", indented(&failure.found))?;
+            }
+        }
+        Verdict::Broken(why) => {
+            tally.failed += 1;
+            writeln!(out, "FAIL  {file}\n      {}", indented(why))?;
+        }
     }
     Ok(())
 }
