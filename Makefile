@@ -45,8 +45,10 @@ lint: ## formatting and clippy, native and wasm
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --target wasm32-wasip1 $(WASM_PACKAGES) -- -D warnings
 
-docs: ## the API documentation, warnings being errors
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
+# Private items too, since the documentation is for those who work on the code; so links to them are fine.
+docs: ## the documentation of the code, warnings being errors
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" \
+		$(CARGO) doc --workspace --no-deps --document-private-items
 
 bench: ## the benchmarks, measured
 	$(CARGO) bench --workspace --bench '*'
