@@ -1,6 +1,6 @@
 //! From a plugin configuration to checked values, or to all of its problems at once.
 //!
-//! Two stages. [`read`] turns JSON into a filter's raw struct (serde, camelCase,
+//! Two stages. [`read()`] turns JSON into a filter's raw struct (serde, camelCase,
 //! `deny_unknown_fields`, no `flatten`, no `untagged`, **every field optional or defaulted**): serde
 //! stops at the first mistake, so `read` notes it, takes the mistaken value out, and reads on. The
 //! filter then checks values and missing ones with [`Reader::problem`] and ends with
