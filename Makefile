@@ -20,8 +20,8 @@ demo: tools build ## the story in a running gateway, until Ctrl-C (ONCE=1: ends 
 test: tools build ## every test there is
 	@exec $(PYTHON) scripts/run_tests.py
 
-unit: ## tests of the Rust workspace
-	@exec $(PYTHON) scripts/run_tests.py unit
+unit: ## tests of the Rust workspace and of the scripts
+	@exec $(PYTHON) scripts/run_tests.py scripts unit
 
 scenarios: ## every scenario, on the offline host
 	@exec $(PYTHON) scripts/run_tests.py scenarios

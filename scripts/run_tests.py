@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the test suites one after the other and sums up.
 
-    run_tests.py [unit] [scenarios] [scenarios-envoy] [e2e]      (all without arguments)
+    run_tests.py [scripts] [unit] [scenarios] [scenarios-envoy] [e2e]      (all without arguments)
 
 Every suite runs, also after one that failed. The exit status is 0 if nothing failed; a suite that
 ran no test at all has failed. A test that was skipped since something is not installed says
@@ -54,11 +54,12 @@ def suites():
     scenarios = [os.path.relpath(folder, ROOT) for folder in folders]
     tollgate = [CARGO, "run", "--quiet", "--package", "host-tests", "--", "test"] + scenarios
     return {
+        "scripts": ("tests of the scripts", [sys.executable, "-m", "unittest", "discover", "-s", "scripts"], unittest_counts),
         "unit": ("tests of the Rust workspace", [CARGO, "test", "--workspace", "--no-fail-fast"], cargo_counts),
         "scenarios": ("scenarios on the offline host", tollgate, scenario_counts),
         "scenarios-envoy": ("scenarios on a real Envoy", tollgate + ["--host", "envoy"], scenario_counts),
         "e2e": ("the openai client through a real Envoy",
-                [fetch.VENV_PYTHON, "-m", "unittest", "discover", "--start-directory", "e2e", "--verbose"],
+                [fetch.VENV_PYTHON, "-m", "unittest", "discover", "-s", "e2e", "--verbose"],
                 unittest_counts),
     }
 
