@@ -65,16 +65,22 @@ fn the_hosts_agree() {
     }));
 }
 
+/// The parts of a report that differ.
 fn disagreement(ours: &Observed, real: &Observed) -> Option<String> {
     // The order of headers of different names means nothing.
     let sorted = |observed: &Observed| {
         let mut observed = observed.clone();
         observed.upstream.iter_mut().for_each(|u| u.headers.sort_by(|a, b| a.0.cmp(&b.0)));
         observed.response.headers.sort_by(|a, b| a.0.cmp(&b.0));
-        serde_json::to_string_pretty(&observed).unwrap()
+        serde_json::to_value(&observed).unwrap()
     };
     let (ours, real) = (sorted(ours), sorted(real));
-    (ours != real).then(|| format!("\n  wasmtime: {ours}\n  envoy: {real}"))
+    let parts: Vec<String> = ["upstream", "response", "properties", "metrics", "logs"]
+        .into_iter()
+        .filter(|part| ours[part] != real[part])
+        .map(|part| format!("\n  {part}\n    wasmtime {}\n    envoy    {}", ours[part], real[part]))
+        .collect();
+    (!parts.is_empty()).then(|| format!("exchange {}{}", ours["name"], parts.concat()))
 }
 
 /// Where the run with cut bodies came out otherwise.
