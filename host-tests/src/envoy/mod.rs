@@ -164,7 +164,11 @@ fn requests(servers: &[Server], sent: &Headers) -> Vec<UpstreamRequest> {
     };
     all.into_iter()
         .filter(|received| received.complete)
-        .map(|Received { message: Message { start, headers, body, .. }, .. }| {
+        .map(|Received { message: Message { start, mut headers, body, .. }, .. }| {
+            if body.is_empty() && message::value(sent, "content-length").is_none() {
+                // The codec's, for methods that should have a body.
+                headers.retain(|(name, value)| name != "content-length" || value != b"0");
+            }
             let (body, body_base64) = text_or_base64(body);
             UpstreamRequest {
                 method: start.method,

@@ -122,8 +122,9 @@ impl Exchange<'_> {
         let filters = self.worker.borrow_mut().open(Position::Upstream);
         self.upstream = Chain::new(filters);
         self.router.answering = false;
-        self.router.events = script(upstream);
         let request = Rc::clone(&self.info.borrow().request_headers);
+        let to_head = request.borrow().text(":method").is_some_and(|method| method == "HEAD");
+        self.router.events = script(upstream, to_head);
         self.with_lane(UPSTREAM_REQUEST, |lane| lane.headers = Some(request));
         let headers = HeaderMap::response(upstream.status, &upstream.headers).shared();
         self.with_lane(UPSTREAM_RESPONSE, |lane| lane.headers = Some(headers));
@@ -257,9 +258,13 @@ impl Exchange<'_> {
     }
 }
 
-fn script(upstream: &plan::Upstream) -> VecDeque<Event> {
-    let mut events =
-        events(&upstream.headers, upstream.body.as_deref(), &upstream.trailers, upstream.reset);
+fn script(upstream: &plan::Upstream, to_head: bool) -> VecDeque<Event> {
+    // The answer to HEAD ends with its headers, whatever they announce.
+    let (body, trailers) = match to_head {
+        true => (None, &[][..]),
+        false => (upstream.body.as_deref(), upstream.trailers.as_slice()),
+    };
+    let mut events = events(&upstream.headers, body, trailers, upstream.reset);
     if upstream.reset {
         events.push_back(Event::Reset);
     }
