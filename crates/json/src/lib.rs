@@ -18,6 +18,7 @@
 //!
 //! Not here: values nested deeper, trees, serialization (`serde_json` where a body is rebuilt).
 
+mod depth;
 mod error;
 mod member;
 mod number;

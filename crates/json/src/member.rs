@@ -113,6 +113,11 @@ impl KeyMatch {
         Self { len: 0, folded: all, exact: all }
     }
 
+    /// Whether more characters could make a difference.
+    pub(crate) fn is_open(&self) -> bool {
+        self.folded != 0
+    }
+
     #[inline]
     pub(crate) fn push(&mut self, wanted: &[Wanted], character: u32) {
         let at = self.len;

@@ -1,5 +1,6 @@
 //! The state machine: one byte at a time between values, runs at a time inside strings.
 
+use crate::depth::{Container, Depth};
 use crate::member::{KeyMatch, MOST_WANTED};
 use crate::number::{Number, Step};
 use crate::string::{Hex, HexStep, Utf8, escaped, plain_run, wide};
@@ -32,6 +33,7 @@ pub struct Scanner {
     members: Vec<Member>,
     depth: Depth,
     state: State,
+    token: Token,
     failed: Option<Error>,
     /// Bytes of the pieces before this one.
     before: usize,
@@ -75,6 +77,14 @@ enum State {
     /// Behind the document.
     End,
     String,
+    /// Inside something that takes more than its place: see [`Token`].
+    Token,
+}
+
+/// What the byte before was part of. Apart from [`State`], which changes with every token and is a
+/// single byte.
+#[derive(Clone, Copy, Debug)]
+enum Token {
     /// Behind `\`, or between the halves of a surrogate pair.
     Escape(Option<u32>),
     /// Behind a leading surrogate.
@@ -95,6 +105,7 @@ impl Scanner {
             members: vec![Member::default(); wanted.len()],
             depth: Depth::new(limits.depth),
             state: State::Start,
+            token: Token::Escape(None),
             failed: None,
             before: 0,
             object_start: None,
@@ -161,37 +172,12 @@ impl Scanner {
     }
 
     /// Takes the byte at `at`, and those behind it that need no decision. Where to go on.
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, piece: &[u8], at: usize, byte: u8) -> Result<usize, Error> {
         let bad = Error::Syntax { offset: self.before.saturating_add(at) };
         match self.state {
             State::String => return self.string(piece, at),
-            State::Number(number) => {
-                match number.step(byte) {
-                    Step::Within(number) => self.state = State::Number(number),
-                    Step::Behind => {
-                        self.ended(piece, at);
-                        return Ok(at);
-                    }
-                    Step::Bad => return Err(bad),
-                }
-                return Ok(at + 1);
-            }
-            State::Literal(missing) => {
-                let Some((expected, missing)) = missing.split_first() else { return Err(bad) };
-                if byte != *expected {
-                    return Err(bad);
-                }
-                self.state = State::Literal(missing);
-                if missing.is_empty() {
-                    self.ended(piece, at + 1);
-                }
-                return Ok(at + 1);
-            }
-            State::Escape(_) | State::Leading(_) | State::Hex(_) | State::Utf8(_) => {
-                self.special(byte, bad)?;
-                return Ok(at + 1);
-            }
+            State::Token => return self.token(piece, at, byte, bad),
             _ if matches!(byte, b' ' | b'\n' | b'\r' | b'\t') => {}
             State::Start if byte == b'{' => {
                 self.open(Container::Object, bad)?;
@@ -222,6 +208,7 @@ impl Scanner {
     }
 
     /// The first byte of a value.
+    #[inline(always)]
     fn value(&mut self, at: usize, byte: u8, bad: Error) -> Result<(), Error> {
         let kind = match byte {
             b'"' => Kind::String,
@@ -246,42 +233,47 @@ impl Scanner {
             }
             b'{' => self.open(Container::Object, bad)?,
             b'[' => self.open(Container::Array, bad)?,
-            b't' => self.state = State::Literal(b"rue"),
-            b'f' => self.state = State::Literal(b"alse"),
-            b'n' => self.state = State::Literal(b"ull"),
-            _ => self.state = State::Number(Number::begin(byte).ok_or(bad)?),
+            b't' => self.begin(Token::Literal(b"rue")),
+            b'f' => self.begin(Token::Literal(b"alse")),
+            b'n' => self.begin(Token::Literal(b"ull")),
+            _ => self.begin(Token::Number(Number::begin(byte).ok_or(bad)?)),
         }
         Ok(())
     }
 
-    /// Inside a string: all up to the first byte that ends it or needs a state of its own.
+    /// Inside a string: all up to its end, or to what this piece does not have all of.
     fn string(&mut self, piece: &[u8], at: usize) -> Result<usize, Error> {
         let mut at = at;
         loop {
             let rest = piece.get(at..).unwrap_or_default();
             let run = plain_run(rest);
-            if self.in_key {
+            if self.in_key && self.key.is_open() {
                 for byte in rest.iter().take(run) {
                     self.key.push(self.wanted, u32::from(*byte));
                 }
             }
             at += run;
             let bad = Error::Syntax { offset: self.before.saturating_add(at) };
-            match rest.get(run) {
-                None => return Ok(at),
-                Some(b'"') if self.in_key => self.key_ended(),
-                Some(b'"') => self.ended(piece, at + 1),
-                Some(b'\\') => self.state = State::Escape(None),
-                Some(byte @ 0x80..=0xff) => {
+            match rest.get(run..).unwrap_or_default() {
+                [] => return Ok(at),
+                [b'"', ..] if self.in_key => self.key_ended(),
+                [b'"', ..] => self.ended(piece, at + 1),
+                [b'\\', short, ..] if let Some(character) = escaped(*short) => {
+                    self.character(u32::from(character));
+                    at += 2;
+                    continue;
+                }
+                [b'\\', ..] => self.begin(Token::Escape(None)),
+                [first @ 0x80..=0xff, ..] => {
                     let run = self.wide_run(piece.get(at..).unwrap_or_default());
                     at += run;
                     if run > 0 {
                         continue;
                     }
                     // Wrong, or cut off.
-                    self.state = State::Utf8(Utf8::begin(*byte).ok_or(bad)?);
+                    self.begin(Token::Utf8(Utf8::begin(*first).ok_or(bad)?));
                 }
-                Some(_) => return Err(bad),
+                _ => return Err(bad),
             }
             return Ok(at + 1);
         }
@@ -291,53 +283,76 @@ impl Scanner {
     fn wide_run(&mut self, bytes: &[u8]) -> usize {
         let mut done = 0;
         while let Some((character, len)) = bytes.get(done..).and_then(wide) {
-            if self.in_key {
-                self.key.push(self.wanted, character);
-            }
+            self.character(character);
             done += len;
         }
         done
     }
 
-    /// One byte of an escape or of a character that is not ASCII.
-    fn special(&mut self, byte: u8, bad: Error) -> Result<(), Error> {
-        let character = match self.state {
-            State::Utf8(mut utf8) => match utf8.push(byte) {
-                Ok(None) => {
-                    self.state = State::Utf8(utf8);
-                    return Ok(());
-                }
-                Ok(Some(character)) => character,
-                Err(()) => return Err(bad),
-            },
-            State::Escape(leading) if byte == b'u' => {
-                self.state = State::Hex(Hex::after(leading));
-                return Ok(());
-            }
-            State::Escape(None) => u32::from(escaped(byte).ok_or(bad)?),
-            State::Leading(leading) if byte == b'\\' => {
-                self.state = State::Escape(Some(leading));
-                return Ok(());
-            }
-            State::Hex(hex) => match hex.push(byte) {
-                HexStep::More(hex) => {
-                    self.state = State::Hex(hex);
-                    return Ok(());
-                }
-                HexStep::Leading(leading) => {
-                    self.state = State::Leading(leading);
-                    return Ok(());
-                }
-                HexStep::Character(character) => character,
-                HexStep::Bad => return Err(bad),
-            },
-            _ => return Err(bad),
-        };
+    /// A character of a string that does not stand for itself, or is not ASCII.
+    fn character(&mut self, character: u32) {
         if self.in_key {
             self.key.push(self.wanted, character);
         }
+    }
+
+    fn begin(&mut self, token: Token) {
+        self.state = State::Token;
+        self.token = token;
+    }
+
+    /// The next byte of a number, a word, an escape, or a character that is not ASCII.
+    fn token(&mut self, piece: &[u8], at: usize, byte: u8, bad: Error) -> Result<usize, Error> {
+        let character = match self.token {
+            Token::Number(number) => match number.step(byte) {
+                Step::Within(number) => return self.within(Token::Number(number), at),
+                Step::Behind => {
+                    self.ended(piece, at);
+                    return Ok(at);
+                }
+                Step::Bad => return Err(bad),
+            },
+            Token::Literal(missing) => {
+                return match missing.split_first() {
+                    Some((expected, missing)) if byte == *expected => {
+                        self.token = Token::Literal(missing);
+                        if missing.is_empty() {
+                            self.ended(piece, at + 1);
+                        }
+                        Ok(at + 1)
+                    }
+                    _ => Err(bad),
+                };
+            }
+            Token::Utf8(mut utf8) => match utf8.push(byte) {
+                Ok(None) => return self.within(Token::Utf8(utf8), at),
+                Ok(Some(character)) => character,
+                Err(()) => return Err(bad),
+            },
+            Token::Escape(leading) if byte == b'u' => {
+                return self.within(Token::Hex(Hex::after(leading)), at);
+            }
+            Token::Escape(None) => u32::from(escaped(byte).ok_or(bad)?),
+            Token::Leading(leading) if byte == b'\\' => {
+                return self.within(Token::Escape(Some(leading)), at);
+            }
+            Token::Hex(hex) => match hex.push(byte) {
+                HexStep::More(hex) => return self.within(Token::Hex(hex), at),
+                HexStep::Leading(leading) => return self.within(Token::Leading(leading), at),
+                HexStep::Character(character) => character,
+                HexStep::Bad => return Err(bad),
+            },
+            Token::Escape(Some(_)) | Token::Leading(_) => return Err(bad),
+        };
+        self.character(character);
         self.state = State::String;
-        Ok(())
+        Ok(at + 1)
+    }
+
+    /// The token goes on behind the byte at `at`.
+    fn within(&mut self, token: Token, at: usize) -> Result<usize, Error> {
+        self.token = token;
+        Ok(at + 1)
     }
 
     fn key_ended(&mut self) {
@@ -392,54 +407,6 @@ impl Error {
         match self {
             Self::Syntax { offset } => Self::TooDeep { offset },
             other => other,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Container {
-    Array,
-    Object,
-}
-
-/// The open containers: a bit each, so that depth costs next to nothing.
-#[derive(Clone, Debug)]
-struct Depth {
-    now: u16,
-    most: u16,
-    /// Bit n: container n is an object.
-    objects: [u64; Limits::MOST_DEPTH as usize / 64],
-}
-
-impl Depth {
-    fn new(most: u16) -> Self {
-        Self { now: 0, most: most.min(Limits::MOST_DEPTH), objects: [0; _] }
-    }
-
-    fn open(&mut self, container: Container) -> Result<(), ()> {
-        if self.now >= self.most {
-            return Err(());
-        }
-        if let Some(word) = self.objects.get_mut(usize::from(self.now / 64)) {
-            let bit = 1 << (self.now % 64);
-            match container {
-                Container::Array => *word &= !bit,
-                Container::Object => *word |= bit,
-            }
-        }
-        self.now += 1;
-        Ok(())
-    }
-
-    fn close(&mut self) {
-        self.now = self.now.saturating_sub(1);
-    }
-
-    fn innermost(&self) -> Container {
-        let Some(index) = self.now.checked_sub(1) else { return Container::Array };
-        match self.objects.get(usize::from(index / 64)) {
-            Some(word) if word & 1 << (index % 64) != 0 => Container::Object,
-            _ => Container::Array,
         }
     }
 }
