@@ -192,7 +192,8 @@ fn response(answer: Answer, entry: &access_log::Entry, exchange: &Exchange) -> R
         headers: printable(headers, implied),
         body,
         body_base64,
-        local_reply: start.status != 0 && !entry.is_upstreams(),
+        // A reply that comes too late to be sent resets the stream instead.
+        local_reply: start.status != 0 && !answer.reset && !entry.is_upstreams(),
         reset: answer.reset,
     }
 }

@@ -55,6 +55,9 @@ impl Exchange<'_> {
         let headers = self.with_lane(RESPONSE, |lane| lane.headers.clone());
         let Some(mut headers) = headers.map(|headers| headers.borrow().clone()) else { return };
         headers.remove_connection_headers();
+        if end && self.plan.request.method != "HEAD" {
+            headers.imply_no_body();
+        }
         if headers.text(":status").and_then(|status| status.parse::<u16>().ok()).is_none() {
             let details = "filter_removed_required_response_headers{missing_required_header}";
             let text = "missing required header: :status";

@@ -150,6 +150,14 @@ impl HeaderMap {
         }
     }
 
+    /// What Envoy's HTTP/1.1 codec says of a response that ends with its headers.
+    pub(crate) fn imply_no_body(&mut self) {
+        let by_status = matches!(self.text(":status").as_deref(), Some("204" | "304"));
+        if !by_status && self.text("content-length").is_none() {
+            self.add(b"content-length", b"0");
+        }
+    }
+
     pub(crate) fn replace_all(&mut self, pairs: &[(Vec<u8>, Vec<u8>)]) {
         self.entries.clear();
         for (name, value) in pairs {
