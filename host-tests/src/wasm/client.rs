@@ -23,7 +23,7 @@ pub(crate) struct Client {
     pub(crate) trailers: Option<HeaderMap>,
     /// The gateway answered itself.
     pub(crate) local_reply: bool,
-    /// The stream broke off.
+    /// The stream broke off, and not because the client went away.
     pub(crate) reset: bool,
 }
 
@@ -105,7 +105,11 @@ impl Exchange<'_> {
         self.info.borrow_mut().flags |= flags::DOWNSTREAM_CONNECTION_TERMINATION;
         let details = "downstream_remote_disconnect";
         self.info.borrow_mut().code_details = Some(details.to_owned());
+        // What comes after is nobody's.
+        let most = self.plan.request.abort_after_bytes.unwrap_or(0);
+        self.client.body.truncate(usize::try_from(most).unwrap_or(usize::MAX));
         self.reset_client();
+        self.client.reset = false;
     }
 
     /// The stream breaks off.

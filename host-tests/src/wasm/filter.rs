@@ -175,7 +175,8 @@ impl Exchange<'_> {
         }
     }
 
-    /// The filter's VM failed: 503, once; or on as if nothing had been (E21).
+    /// The filter's VM failed: 503, once, whose way back it does not stop; or on as if nothing had
+    /// been (E21).
     fn fail(&mut self, at: At, i: usize) -> HeadersStatus {
         let plugin = self.chain(at.level).links[i].place.plugin;
         let policy = self.worker.borrow().plugin(plugin).map(|plugin| plugin.policy);
@@ -184,6 +185,8 @@ impl Exchange<'_> {
         }
         if !std::mem::replace(&mut self.chain_mut(at.level).links[i].refused, true) {
             self.local_reply(at.level, &LocalReply::failed_vm());
+        } else if at.direction == Direction::Response {
+            return Iteration::Continue;
         }
         Iteration::StopAllWatermark
     }

@@ -134,10 +134,17 @@ impl Gateway {
             self.finish(&mut running)?;
             for (i, exchange) in running.into_iter().enumerate() {
                 let number = index - group.len() + i;
-                let lines = self.lines(number);
+                let lines = self.lines(Some(number));
                 let name = exchange.plan.name.clone();
                 let observed = exchange.observed(lines);
                 report.exchanges.push(observed.with_context(|| format!("exchange `{name}`"))?);
+            }
+        }
+        // Each worker says the same when it starts.
+        for line in self.lines(None) {
+            if !report.logs.iter().any(|l| (&l.filter, &l.message) == (&line.filter, &line.message))
+            {
+                report.logs.push(line);
             }
         }
         Ok(report)
@@ -167,7 +174,7 @@ impl Gateway {
         let number = exchange.info.borrow().exchange;
         let text = exchange.hang();
         let mut lines: Vec<String> = Vec::new();
-        for line in self.lines(number) {
+        for line in self.lines(Some(number)) {
             lines.push(format!("\n  [{}] {}: {}", line.level, line.filter, line.message));
         }
         bail!("exchange `{name}`: {text}{}", lines.concat())
@@ -214,19 +221,18 @@ impl Gateway {
         self.world.borrow_mut().now = now.saturating_add(left);
     }
 
-    /// Takes the log lines of exchange `number`, and those before it that belong to none.
-    fn lines(&self, number: usize) -> Vec<LogLine> {
+    /// Takes the log lines of an exchange, or those that belong to none.
+    fn lines(&self, owner: Option<usize>) -> Vec<LogLine> {
         let mut world = self.world.borrow_mut();
         let all = std::mem::take(&mut world.lines);
-        let (mine, others) =
-            all.into_iter().partition(|line| line.exchange.is_none_or(|owner| owner == number));
+        let (mine, others): (Vec<_>, _) = all.into_iter().partition(|l| l.exchange == owner);
         world.lines = others;
         let line = |line: world::Line| LogLine {
             level: level(line.level).to_owned(),
             filter: line.filter,
             message: line.message,
         };
-        Vec::into_iter(mine).map(line).collect()
+        mine.into_iter().map(line).collect()
     }
 }
 

@@ -1,0 +1,174 @@
+//! Pausing at headers, and who may touch which map when.
+
+use super::*;
+
+/// Sends a POST of two pieces through one filter.
+const TWO: &str = "{request: {path: /, body: abcdef, chunks: [3]}, upstream: [{body: fine}]}";
+
+#[test]
+fn e1_a_pause_at_headers_hangs_without_the_hold_and_the_error_says_so() {
+    let callbacks = [
+        ("on_request_headers", "(i32.const 1)"),
+        ("on_request_body", "(call $say @\"body\") (i32.const 0)"),
+    ];
+    let chain = Chain {
+        filters: vec![("a", &callbacks, ", allowOnHeadersStopIteration: false")],
+        scenario: "",
+    };
+    let error = format!("{:#}", chain.run(&[TWO]).unwrap_err());
+    assert!(error.contains("filter `a` holds the request headers"), "{error}");
+    assert!(error.contains("allowOnHeadersStopIteration"), "{error}");
+}
+
+#[test]
+fn e2_with_the_hold_body_callbacks_come_and_headers_stay_changeable_until_one_continues() {
+    let chain = Chain::one(&[
+        ("on_request_headers", "(i32.const 1)"),
+        (
+            "on_request_body",
+            "(call $note (call $set_header (i32.const 0) @\"x-late\" @\"yes\"))
+             (i32.eqz (local.get $end))",
+        ),
+    ]);
+    let seen = chain.observe(TWO);
+    assert_eq!(value(&seen.upstream[0].headers, "x-late"), Some("yes"));
+    assert_eq!(seen.upstream[0].body.as_deref(), Some("abcdef"));
+    assert_eq!(messages(&seen), ["0", "0"]);
+}
+
+#[test]
+fn e3_after_a_full_stop_the_same_filter_gets_the_body_first() {
+    let callbacks = [
+        ("on_configure", "(drop (call $tick (i32.const 10))) (i32.const 1)"),
+        ("on_request_headers", "(global.set $kept (local.get $id)) (i32.const 1)"),
+        ("on_request_body", "(call $body (i32.const 0)) (i32.const 0)"),
+        (
+            "on_tick",
+            "(if (global.get $kept) (then
+               (drop (call $effective (global.get $kept)))
+               (drop (call $continue (i32.const 0)))
+               (global.set $kept (i32.const 0))))",
+        ),
+    ];
+    let chain = Chain {
+        filters: vec![("a", &callbacks, ", allowOnHeadersStopIteration: false")],
+        scenario: "",
+    };
+    let seen = chain.observe(TWO);
+    assert_eq!(messages(&seen), ["abcdef"]);
+    assert_eq!(seen.response.body.as_deref(), Some("fine"));
+}
+
+#[test]
+fn e6_out_of_phase_a_map_is_a_bad_argument_and_all_pairs_are_empty() {
+    let chain = Chain::one(&[(
+        "on_request_headers",
+        "(call $header (i32.const 2) @\":status\")
+         (call $note (call $set_header (i32.const 2) @\"a\" @\"b\"))
+         (call $note (call $get_pairs (i32.const 2) (i32.const 16) (i32.const 20)))
+         (call $note (i32.load (i32.load (i32.const 16))))
+         (call $note (call $set_header (i32.const 9) @\"a\" @\"b\"))
+         (i32.const 0)",
+    )]);
+    let seen = chain.observe(&format!("{{request: {{path: /}}, {OK}}}"));
+    assert_eq!(messages(&seen), ["2", "2", "0", "0", "2"]);
+}
+
+#[test]
+fn e7_headers_are_out_of_reach_after_continue_but_readable_in_the_log() {
+    let chain = Chain::one(&[
+        ("on_request_headers", "(i32.const 0)"),
+        (
+            "on_request_body",
+            "(call $header (i32.const 0) @\"x-a\")
+             (call $state @\"request\\00path\")
+             (i32.const 0)",
+        ),
+        ("on_response_headers", "(call $header (i32.const 0) @\"x-a\") (i32.const 0)"),
+        (
+            "on_log",
+            "(call $header (i32.const 0) @\"x-a\")
+             (call $header (i32.const 2) @\":status\")
+             (call $header (i32.const 1) @\"x\")
+             (call $state @\"request\\00path\")
+             (call $note (call $set_header (i32.const 0) @\"a\" @\"b\"))",
+        ),
+    ]);
+    let seen = chain
+        .observe("{request: {path: /p, headers: {x-a: v}, body: b}, upstream: [{body: fine}]}");
+    // `x-a` and the path twice (two pieces), then on_response_headers, then the log.
+    let log = ["v", "200", "1", "/p", "2"];
+    assert_eq!(messages(&seen)[messages(&seen).len() - 5..], log);
+    let before = &messages(&seen)[..messages(&seen).len() - 5];
+    assert!(before.iter().all(|m| ["2", "1"].contains(m)), "{before:?}");
+}
+
+#[test]
+fn e8_resuming_takes_the_request_out_of_reach_at_once() {
+    let chain = Chain::one(&[
+        ("on_request_headers", "(i32.const 1)"),
+        (
+            "on_request_body",
+            "(drop (call $continue (i32.const 0)))
+             (call $note (call $set_header (i32.const 0) @\"a\" @\"b\"))
+             (i32.const 0)",
+        ),
+    ]);
+    let seen = chain.observe("{request: {path: /, body: abc, chunks: [1]}, upstream: [{}]}");
+    assert_eq!(messages(&seen)[0], "2");
+    assert_eq!(seen.upstream[0].body.as_deref(), Some("abc"));
+}
+
+#[test]
+fn e9_trailers_are_made_in_the_last_body_callback() {
+    let callbacks = [
+        ("on_request_headers", "(i32.const 0)"),
+        (
+            "on_request_body",
+            "(call $note (call $add_header (i32.const 1) @\"t\" @\"v\")) (i32.const 0)",
+        ),
+    ];
+    let behind = [
+        ("on_request_body", "(call $note (local.get $end)) (i32.const 0)"),
+        ("on_request_trailers", "(call $header (i32.const 1) @\"t\") (i32.const 0)"),
+    ];
+    let chain = Chain { filters: vec![("a", &callbacks, ""), ("b", &behind, "")], scenario: "" };
+    let seen = chain.observe(TWO);
+    assert_eq!(named(&seen), ["a 2", "b 0", "a 0", "b 0", "b v"]);
+}
+
+#[test]
+fn e10_only_the_first_of_repeated_headers_is_got_and_attributes_join_them() {
+    let chain = Chain::one(&[(
+        "on_request_headers",
+        "(call $header (i32.const 0) @\"X-Many\")
+         (call $state @\"request\\00headers\\00x-many\")
+         (i32.const 0)",
+    )]);
+    let seen =
+        chain.observe(&format!("{{request: {{path: /, headers: {{x-many: [a, b]}}}}, {OK}}}"));
+    assert_eq!(messages(&seen), ["a", "a,b"]);
+}
+
+#[test]
+fn e12_a_removed_path_is_missed_at_the_upstream() {
+    let chain = Chain::one(&[(
+        "on_request_headers",
+        "(call $note (call $remove_header (i32.const 0) @\":path\")) (i32.const 0)",
+    )]);
+    let seen = chain.observe(&format!("{{request: {{path: /}}, {OK}}}"));
+    assert_eq!(seen.response.status, 503);
+    assert!(seen.response.local_reply);
+    assert_eq!(seen.upstream.len(), 0);
+}
+
+#[test]
+fn e30_responses_pass_filters_in_reverse_order() {
+    let callbacks = [
+        ("on_request_headers", "(call $say @\"request\") (i32.const 0)"),
+        ("on_response_headers", "(call $say @\"response\") (i32.const 0)"),
+    ];
+    let chain = Chain { filters: vec![("a", &callbacks, ""), ("b", &callbacks, "")], scenario: "" };
+    let seen = chain.observe(&format!("{{request: {{path: /}}, {OK}}}"));
+    assert_eq!(named(&seen), ["a request", "b request", "b response", "a response"]);
+}
