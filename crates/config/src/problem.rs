@@ -49,10 +49,11 @@ impl std::error::Error for Problems {}
 
 /// The candidate that `word` is most likely a misspelling of, if one is near enough.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let folded = word.to_lowercase();
+    // ASCII only: Unicode's tables of cases would be a twentieth of a filter's size.
+    let folded = word.to_ascii_lowercase();
     candidates
         .into_iter()
-        .map(|c| (strsim::damerau_levenshtein(&folded, &c.to_lowercase()), c))
+        .map(|c| (strsim::damerau_levenshtein(&folded, &c.to_ascii_lowercase()), c))
         .filter(|(distance, c)| *distance <= (c.len().max(word.len()) / 3).max(1))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, c)| c)
