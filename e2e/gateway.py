@@ -1,5 +1,6 @@
 """A running quickstart for a test module, and the official client that talks to it."""
 
+import atexit
 import os
 import sys
 
@@ -9,6 +10,8 @@ os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"
 
 import openai  # noqa: E402
 import stack  # noqa: E402
+
+stack.stop_on_signals()
 
 ALICE = "sk-demo-alice"  # may use every model
 BOB = "sk-demo-bob"  # may use the self-hosted ones
@@ -23,7 +26,10 @@ SECRETS = {
 
 def start(name, simulated=tuple(stack.PROVIDERS), ports=None):
     """The quickstart on free ports; its logs go to .tools/run/e2e-<name>."""
-    return stack.Stack("e2e-" + name, ports or stack.free_ports(), SECRETS, simulated)
+    running = stack.Stack("e2e-" + name, ports or stack.free_ports(), SECRETS, simulated)
+    # Where a signal ends the tests, unittest does not clean up.
+    atexit.register(lambda: running.__exit__())
+    return running
 
 
 def client(running, key=ALICE):

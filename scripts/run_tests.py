@@ -17,6 +17,7 @@ import sys
 import time
 
 import fetch
+import stack
 
 ROOT = fetch.ROOT
 Counts = collections.namedtuple("Counts", "passed failed skipped")
@@ -73,12 +74,17 @@ def run(title, command, counts_of):
     process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                universal_newlines=True, errors="replace")
     total, missing = Counts(0, 0, 0), 0
-    with process:
+    try:
         for line in process.stdout:
             sys.stdout.write(line)
             sys.stdout.flush()
             missing += bool(re.search(r"skip", line, re.IGNORECASE) and "missing:" in line)
             total = add(total, counts_of(line) or Counts(0, 0, 0))
+    finally:
+        process.stdout.close()
+        if sys.exc_info()[0]:
+            process.terminate()
+        process.wait()
     if missing and os.environ.get("CI") == "true":
         print("error: %d skipped since something is not installed, which CI does not accept" % missing)
         total = Counts(total.passed, total.failed + missing, total.skipped - missing)
@@ -118,6 +124,7 @@ def main():
 
 
 if __name__ == "__main__":
+    stack.stop_on_signals()
     try:
         sys.exit(main())
     except KeyboardInterrupt:
