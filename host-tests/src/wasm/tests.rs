@@ -1,4 +1,7 @@
 //! The host's rules, each on a module of a few instructions. Names start with the rule's number.
+//!
+//! With `TOLLGATE_RULES_ON_ENVOY=1` (and `--nocapture`) every test also runs on a real Envoy and
+//! prints what that does otherwise: how the rules were checked, and how to check a new one.
 
 mod bodies;
 mod guest;
@@ -13,9 +16,11 @@ use crate::plan::Plan;
 use crate::report::{Observed, Report};
 use guest::guest;
 
-/// Filters by name, each with its callbacks, and the chain's other settings as YAML flow.
+/// A filter's name, its callbacks with their instructions, and more of its link as YAML flow.
+type Filter<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str);
+
 struct Chain<'a> {
-    filters: Vec<(&'a str, &'a [(&'a str, &'a str)], &'a str)>,
+    filters: Vec<Filter<'a>>,
     /// Top-level fields of the scenario, as YAML lines.
     scenario: &'a str,
 }
@@ -48,6 +53,9 @@ impl<'a> Chain<'a> {
         std::fs::write(&path, &yaml).unwrap();
         let plan = Plan::load(&path).unwrap_or_else(|error| panic!("{error}\n{yaml}"));
         let report = super::run(&plan);
+        if std::env::var_os("TOLLGATE_RULES_ON_ENVOY").is_some() {
+            print_differences(&yaml, &report, &crate::envoy::run(&plan));
+        }
         std::fs::remove_dir_all(&folder).unwrap();
         report
     }
@@ -55,6 +63,34 @@ impl<'a> Chain<'a> {
     fn observe(&self, exchange: &str) -> Observed {
         self.run(&[exchange]).unwrap().exchanges.remove(0)
     }
+}
+
+/// Shows where a real Envoy differs: text that one report has and the other has not.
+fn print_differences(yaml: &str, ours: &anyhow::Result<Report>, theirs: &anyhow::Result<Report>) {
+    let summary = |report: &anyhow::Result<Report>| match report {
+        Ok(report) => report.exchanges.iter().map(summary).collect::<Vec<_>>().join("\n---\n"),
+        Err(error) => format!("error: {error:#}"),
+    };
+    let (ours, theirs) = (summary(ours), summary(theirs));
+    if ours != theirs {
+        let name = std::thread::current().name().unwrap_or_default().to_owned();
+        eprintln!("==== {name}\n{yaml}\n<<<< wasmtime\n{ours}\n>>>> envoy\n{theirs}\n");
+    }
+}
+
+fn summary(seen: &Observed) -> String {
+    let upstream: Vec<_> =
+        seen.upstream.iter().map(|u| format!("{} {:?}", u.path, u.body)).collect();
+    let response = &seen.response;
+    format!(
+        "upstream {upstream:?}\n{} {:?} local {} reset {}\n{:?}\nlogs {:#?}",
+        response.status,
+        response.body,
+        response.local_reply,
+        response.reset,
+        seen.properties,
+        named(seen)
+    )
 }
 
 /// What the filters logged, in order.
