@@ -12,7 +12,8 @@ use host_tests::plan::Plan;
 use host_tests::wasm::{Budget, Gateway, Runtime};
 
 /// Filters as chain links, with configurations that make them work.
-const KEY_CHECK: &str = r#"{filter: key-check, config: {keys: [{id: one, sha256: KEY_HASH, models: [gpt-4o]}]}}"#;
+const KEY_CHECK: &str =
+    r#"{filter: key-check, config: {keys: [{id: one, sha256: KEY_HASH, models: [gpt-4o]}]}}"#;
 const BODY_MODEL: &str = r#"{filter: body-model, config: {requireCaller: false}}"#;
 const TOKEN_COUNT: &str = r#"{filter: token-count, config: {}}"#;
 const PROVIDER_REWRITE: &str = r#"{filter: provider-rewrite, at: upstream, config: {providers: [{name: one, dialect: openai}]}}"#;

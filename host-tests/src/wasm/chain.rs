@@ -293,17 +293,26 @@ impl Exchange<'_> {
 
     /// Keeps the passing piece behind what is held already, within the limit (E5).
     pub(crate) fn hold(&mut self, at: At, source: Source) {
+        if self.store(at, source) {
+            self.too_large(at);
+        }
+    }
+
+    /// Keeps the passing piece. True: that is over the limit.
+    fn store(&mut self, at: At, source: Source) -> bool {
         if source == Source::Held {
-            return;
+            return false;
         }
         let held = self.with_lane(at, |lane| {
             let held = lane.held.get_or_insert_default();
             held.append(&mut lane.piece);
             held.len()
         });
-        if held <= self.limit || self.path(at).streaming {
-            return;
-        }
+        held > self.limit && !self.path(at).streaming
+    }
+
+    /// Answers for a body over the limit.
+    pub(crate) fn too_large(&mut self, at: At) {
         let reply = match at.direction {
             Direction::Request => {
                 LocalReply::new(413, "Payload Too Large", "request_payload_too_large")
@@ -315,10 +324,11 @@ impl Exchange<'_> {
         self.local_reply(at.level, &reply);
     }
 
-    /// Keeps the piece for a filter that wants to see all of it; under the limit from now on.
-    pub(crate) fn hold_for_filter(&mut self, at: At, source: Source) {
+    /// Keeps the piece for a filter that wants to see all of it; under the limit from now on. True:
+    /// that is over the limit.
+    pub(crate) fn hold_for_filter(&mut self, at: At, source: Source) -> bool {
         self.path(at).streaming = false;
-        self.hold(at, source);
+        self.store(at, source)
     }
 
     fn entry(&mut self, at: At, from: Option<usize>) -> Option<usize> {

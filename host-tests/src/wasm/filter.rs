@@ -38,7 +38,7 @@ impl Exchange<'_> {
             Ok(1) if self.allows_hold(at.level, i) => Iteration::StopSingle,
             Ok(3) => Iteration::StopAllBuffer,
             Ok(_) => Iteration::StopAllWatermark,
-            Err(Failed) => self.fail(at, i),
+            Err(failed) => self.fail(at, i, failed),
         }
     }
 
@@ -48,9 +48,11 @@ impl Exchange<'_> {
             return data_status(self.without(at, i));
         };
         let mut view = if source == Source::Held { View::Held } else { View::Piece };
+        let mut too_large = false;
         if self.side(at, i).buffering {
-            self.hold_for_filter(at, source);
-            if self.halted(at) {
+            too_large = self.hold_for_filter(at, source);
+            if too_large && at.direction == Direction::Response {
+                self.too_large(at);
                 return DataStatus::StopNoBuffer;
             }
             view = View::Held;
@@ -75,12 +77,16 @@ impl Exchange<'_> {
             Ok(result)
         });
         self.side(at, i).buffering = matches!(result, Ok(1));
+        if too_large && !self.halted(at) {
+            // Envoy puts the answer off until the filter has returned, whose own comes first.
+            self.too_large(at);
+        }
         match result {
             Ok(0) => DataStatus::Continue,
             Ok(1) => DataStatus::StopAndBuffer,
             Ok(2) => DataStatus::StopAndWatermark,
             Ok(_) => DataStatus::StopNoBuffer,
-            Err(Failed) => data_status(self.fail(at, i)),
+            Err(failed) => data_status(self.fail(at, i, failed)),
         }
     }
 
@@ -107,7 +113,7 @@ impl Exchange<'_> {
         match result {
             Ok(0) => Iteration::Continue,
             Ok(_) => Iteration::StopSingle,
-            Err(Failed) => self.fail(at, i),
+            Err(failed) => self.fail(at, i, failed),
         }
     }
 
@@ -162,7 +168,7 @@ impl Exchange<'_> {
         let link = &mut self.chain_mut(at.level).links[i];
         match made {
             Ok(id) => link.context = Some(id),
-            Err(Failed) => link.part = Part::Refuses,
+            Err(_) => link.part = Part::Refuses,
         }
         link.context
     }
@@ -170,17 +176,17 @@ impl Exchange<'_> {
     /// What happens at a filter that has no context.
     fn without(&mut self, at: At, i: usize) -> HeadersStatus {
         match (self.chain(at.level).links[i].part, at.direction) {
-            (Part::Refuses, Direction::Request) => self.fail(at, i),
+            (Part::Refuses, Direction::Request) => self.fail(at, i, Failed::Before),
             _ => Iteration::Continue,
         }
     }
 
-    /// The filter's VM failed: 503, once, whose way back it does not stop; or on as if nothing had
-    /// been (E21).
-    fn fail(&mut self, at: At, i: usize) -> HeadersStatus {
+    /// The filter's VM failed: 503, once, whose way back it does not stop. When it failed in another
+    /// stream, and the policy is open: on as if nothing had been (E21).
+    fn fail(&mut self, at: At, i: usize, failed: Failed) -> HeadersStatus {
         let plugin = self.chain(at.level).links[i].place.plugin;
         let policy = self.worker.borrow().plugin(plugin).map(|plugin| plugin.policy);
-        if policy == Some(FailurePolicy::FailOpen) {
+        if policy == Some(FailurePolicy::FailOpen) && failed == Failed::Before {
             return Iteration::Continue;
         }
         if !std::mem::replace(&mut self.chain_mut(at.level).links[i].refused, true) {

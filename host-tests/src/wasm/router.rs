@@ -85,6 +85,13 @@ impl Exchange<'_> {
 
     /// Headers leave the downstream chain.
     pub(crate) fn route_headers(&mut self, end: bool) {
+        let has_path = self.info.borrow().request_headers.borrow().get(b":path").is_some();
+        if !has_path {
+            // E12: nothing stops a filter from removing it; then no route matches.
+            let reply = LocalReply::new(404, "", "route_not_found");
+            self.local_reply(Level::Downstream, &reply);
+            return;
+        }
         self.router.has_body = !end;
         self.router.request_ended = end;
         self.attempt();
@@ -157,8 +164,8 @@ impl Exchange<'_> {
     pub(crate) fn send_headers(&mut self, end: bool) {
         let headers = self.info.borrow().request_headers.borrow().clone();
         let required = [&b":method"[..], b":path", b":authority"];
+        // An upstream filter may have removed them, too.
         if let Some(missing) = required.into_iter().find(|name| headers.get(name).is_none()) {
-            // E12: nothing stops a filter from removing them; the codec does.
             let name = String::from_utf8_lossy(missing);
             let text = format!("missing required header: {name}");
             let details =
@@ -233,19 +240,20 @@ impl Exchange<'_> {
         self.pass_trailers(DOWNSTREAM_RESPONSE, None);
     }
 
-    /// The upstream cut the connection: 503 if nothing of the answer has passed, else a reset.
+    /// The upstream cut the connection in the body, which is a protocol error: 502 if nothing of the
+    /// answer has passed, else a reset.
     fn upstream_reset(&mut self) {
         self.path(UPSTREAM_RESPONSE).aborted = true;
-        self.info.borrow_mut().flags |= flags::UPSTREAM_CONNECTION_TERMINATION;
+        self.info.borrow_mut().flags |= flags::UPSTREAM_PROTOCOL_ERROR;
         if self.router.answering {
-            let details = "upstream_reset_after_response_started{connection_termination}";
+            let details = "upstream_reset_after_response_started{protocol_error}";
             self.info.borrow_mut().code_details = Some(details.to_owned());
             self.reset_client();
         } else {
             let text = "upstream connect error or disconnect/reset before headers. \
-                        reset reason: connection termination";
-            let details = "upstream_reset_before_response_started{connection_termination}";
-            self.local_reply(Level::Downstream, &LocalReply::new(503, text, details));
+                        reset reason: protocol error";
+            let details = "upstream_reset_before_response_started{protocol_error}";
+            self.local_reply(Level::Downstream, &LocalReply::new(502, text, details));
         }
     }
 
@@ -271,8 +279,7 @@ fn script(upstream: &plan::Upstream, to_head: bool) -> VecDeque<Event> {
     events
 }
 
-/// A message's events, as Envoy's HTTP/1.1 codec makes them: a body in one piece ends with an empty
-/// one, a body in several ends with the last.
+/// A message's events, as Envoy's HTTP/1.1 codec makes them: a body ends with an empty piece.
 pub(crate) fn events(
     headers: &[(String, Vec<u8>)],
     body: Option<&[Vec<u8>]>,
@@ -289,12 +296,9 @@ pub(crate) fn events(
     let more = open || !trailers.is_empty();
     events.push_back(Event::Headers(no_body && !more));
     if !no_body {
-        let last = pieces.len().saturating_sub(1);
-        for (i, piece) in pieces.iter().enumerate() {
-            let end = pieces.len() > 1 && i == last && !more;
-            events.push_back(Event::Data(piece.clone(), end));
-        }
-        if pieces.len() <= 1 && !more {
+        let pieces = pieces.iter().filter(|piece| !piece.is_empty());
+        events.extend(pieces.map(|piece| Event::Data(piece.clone(), false)));
+        if !more {
             events.push_back(Event::Data(Vec::new(), true));
         }
     }

@@ -5,19 +5,29 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use anyhow::{Context, bail};
-use wasmtime::{Instance, Store, StoreLimitsBuilder, TypedFunc, WasmParams, WasmResults};
+use wasmtime::{
+    Instance, Store, StoreLimitsBuilder, TypedFunc, WasmBacktrace, WasmParams, WasmResults,
+};
 
 use super::engine::{Program, Runtime, plain};
 use super::guest::{Action, GuestState, Phase, PluginInfo};
 use super::stream::{Direction, StreamContext};
 use super::world::World;
 
+/// Functions of a trap that are named.
+const MOST_FRAMES: usize = 10;
+
 /// What a VM's memory grows to at most: Envoy's limit, 16384 pages (E32).
 const MOST_MEMORY: usize = 1 << 30;
 
-/// The VM is gone: it trapped in this call, or before.
-#[derive(Debug)]
-pub(crate) struct Failed;
+/// The VM is gone.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Failed {
+    /// It trapped in this call.
+    Now,
+    /// It had trapped before, and was not called.
+    Before,
+}
 
 /// Context, count or size, end of stream; gives an action.
 type Piece = TypedFunc<(u32, u32, u32), u32>;
@@ -88,7 +98,7 @@ impl Vm {
         match started {
             Ok(true) => Ok(Some(root)),
             Ok(false) => Ok(None),
-            Err(Failed) => bail!("the module trapped while it started"),
+            Err(_) => bail!("the module trapped while it started"),
         }
     }
 
@@ -204,7 +214,7 @@ impl Vm {
         missing: R,
     ) -> Result<R, Failed> {
         if self.failed {
-            return Err(Failed);
+            return Err(Failed::Before);
         }
         let Some(function) = function else { return Ok(missing) };
         let state = self.store.data_mut();
@@ -218,7 +228,7 @@ impl Vm {
             state.effective = state.current;
             state.actions.clear();
             state.log(4, &format!("Function: {name} failed: {}", cause(&error)));
-            Failed
+            Failed::Now
         })
     }
 }
@@ -272,5 +282,14 @@ fn cause(error: &wasmtime::Error) -> String {
     if matches!(error.downcast_ref(), Some(wasmtime::Trap::OutOfFuel)) {
         return "the call ran too long (fuel used up): an endless loop?".to_owned();
     }
-    format!("{error:?}").replace("\n", " | ").chars().take(2000).collect()
+    let mut text = error.root_cause().to_string();
+    let frames = error.downcast_ref::<WasmBacktrace>().map(WasmBacktrace::frames);
+    for frame in frames.unwrap_or_default().iter().take(MOST_FRAMES) {
+        let name = match frame.func_name() {
+            Some(name) => name.to_owned(),
+            None => format!("function {}", frame.func_index()),
+        };
+        text += &format!("\n  {name}");
+    }
+    text
 }

@@ -197,10 +197,10 @@ impl Worker {
         call: impl FnOnce(&mut Vm) -> Result<T, Failed>,
     ) -> (Result<T, Failed>, VecDeque<Action>) {
         let Some(slot) = self.slots.get_mut(place.slot) else {
-            return (Err(Failed), VecDeque::new());
+            return (Err(Failed::Before), VecDeque::new());
         };
         if slot.generation != place.generation {
-            return (Err(Failed), VecDeque::new());
+            return (Err(Failed::Before), VecDeque::new());
         }
         let result = call(&mut slot.vm);
         if slot.vm.failed() && slot.failed_at.is_none() {

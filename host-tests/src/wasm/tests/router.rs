@@ -109,12 +109,12 @@ fn host_metadata_and_the_attempt_are_readable_upstream() {
 }
 
 #[test]
-fn a_cut_answer_is_503_when_none_of_it_has_passed_and_a_reset_when_some_has() {
+fn a_cut_answer_is_502_when_none_of_it_has_passed_and_a_reset_when_some_has() {
     let exchange = "{request: {path: /}, upstream: [{body: part, reset: true}]}";
     let seen = Chain::one(&[]).observe(exchange);
     assert_eq!((seen.response.status, seen.response.reset), (200, true));
     let holds = [("on_response_headers", "(i32.const 1)"), ("on_response_body", "(i32.const 1)")];
     let chain = Chain { filters: vec![("a", &holds, ", at: upstream")], scenario: "" };
     let seen = chain.observe(exchange);
-    assert_eq!((seen.response.status, seen.response.local_reply), (503, true));
+    assert_eq!((seen.response.status, seen.response.local_reply), (502, true));
 }
