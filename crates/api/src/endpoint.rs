@@ -66,8 +66,8 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// The operation at `path`. The query is ignored; percent-escapes, repeated slashes and a slash
-    /// at the end do not hide an operation, since backends disagree on whether they matter.
+    /// The operation at `path`. The query is ignored; percent-escapes, repeated slashes, a slash
+    /// at the end and dot segments do not hide an operation: backends disagree on what they mean.
     pub fn of_path(path: &[u8]) -> Option<Self> {
         Some(match normalized(path).as_slice() {
             b"/v1/chat/completions" => Self::ChatCompletions,
@@ -111,10 +111,10 @@ impl Endpoint {
     }
 }
 
-/// The path without query and fragment, percent-decoded, without repeated or trailing slashes.
+/// The path without query and fragment, percent-decoded, without empty and dot segments.
 fn normalized(path: &[u8]) -> Vec<u8> {
     let path = path.split(|b| matches!(b, b'?' | b'#')).next().unwrap_or_default();
-    let mut out: Vec<u8> = Vec::with_capacity(path.len());
+    let mut decoded: Vec<u8> = Vec::with_capacity(path.len());
     let mut rest = path;
     while let Some((&first, tail)) = rest.split_first() {
         let (byte, tail) = match (first, tail) {
@@ -125,14 +125,17 @@ fn normalized(path: &[u8]) -> Vec<u8> {
             _ => (first, tail),
         };
         rest = tail;
-        if byte != b'/' || out.last() != Some(&b'/') {
-            out.push(byte);
+        decoded.push(byte);
+    }
+    let mut segments: Vec<&[u8]> = Vec::new();
+    for segment in decoded.split(|b| *b == b'/') {
+        match segment {
+            b"" | b"." => {}
+            b".." => drop(segments.pop()),
+            _ => segments.push(segment),
         }
     }
-    if out.len() > 1 && out.last() == Some(&b'/') {
-        out.pop();
-    }
-    out
+    segments.iter().flat_map(|segment| b"/".iter().chain(*segment)).copied().collect()
 }
 
 fn hex(digit: u8) -> Option<u8> {
@@ -152,6 +155,9 @@ mod tests {
             "/v1//chat/completions",
             "/v1/chat/%63ompletions",
             "/v1%2Fchat/completions",
+            "/v1/./chat/completions",
+            "/healthz/../v1/chat/completions",
+            "/../v1/chat/x/%2e%2e/completions/.",
         ] {
             let found = Endpoint::of_path(path.as_bytes());
             assert_eq!(found, Some(Endpoint::ChatCompletions), "{path}");
