@@ -11,6 +11,7 @@
 mod command;
 mod configurations;
 mod embedded;
+mod manifests;
 mod scenarios;
 
 use std::path::{Path, PathBuf};
