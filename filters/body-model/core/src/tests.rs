@@ -1,5 +1,7 @@
 //! One exchange at a time through the filter, in every cut of its body.
 
+mod properties;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
