@@ -3,7 +3,6 @@
 //!
 //! Times are of whole exchanges, the host's own share included: `nothing`, a chain without filters,
 //! shows how much that is. There is no fuel, so that the code runs as compiled.
-#![expect(missing_docs, reason = "criterion's macros generate undocumented functions")]
 #![expect(clippy::expect_used, reason = "a bench may panic")]
 
 use std::path::Path;

@@ -1,7 +1,8 @@
 //! An offline proxy-wasm host: Envoy's filter chain around wasmtime, in virtual time.
 //!
 //! It speaks ABI 0.2.1 and mirrors Envoy 1.35 and later where Envoy and the specification differ.
-//! Rules that are mirrored carry numbers, which comments and test names here refer to:
+//! Rules that are mirrored carry numbers, which comments and test names here refer to; the tests can
+//! run on a real Envoy too, and did on 1.40 (see `tests`):
 //!
 //! | rule | |
 //! |---|---|
@@ -9,9 +10,9 @@
 //! | E3 | after such a full stop the same filter gets the body first, else the next one does |
 //! | E4, E5 | a paused body accumulates, up to the buffer limit: 413 for requests, 500 or a reset for responses |
 //! | E6–E11 | which header map is readable and writable when, repeats, well-known names |
-//! | E12 | required pseudo-headers are missed only at the very end |
+//! | E12 | required pseudo-headers are missed only behind the filters: 404 without a path |
 //! | E14–E16 | local replies: put off until the call returns, then through the response side of every filter that saw the request |
-//! | E21–E23 | a trap fails the VM: 503, or as the failure policy says |
+//! | E21–E23 | a trap fails the VM: 503 for this stream, for others what the failure policy says |
 //! | E24 | plugins of one module share a VM per worker |
 //! | E25–E28, E30–E32 | shared data, metrics, filter state, late contexts, log, limits |
 //!

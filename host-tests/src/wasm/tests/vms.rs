@@ -110,6 +110,21 @@ fn host_functions_in_the_allocator_are_restricted() {
 }
 
 #[test]
+fn concurrent_neighbours_interleave_and_others_do_not() {
+    let chain = Chain::one(&[
+        (
+            "on_request_headers",
+            "(global.set $kept (i32.add (global.get $kept) (i32.const 1))) (i32.const 0)",
+        ),
+        ("on_log", "(call $note (global.get $kept))"),
+    ]);
+    let together = "{concurrent: true, request: {path: /, body: abc, chunks: [1]}, upstream: [{}]}";
+    let report = chain.run(&[EXCHANGE, together, together, EXCHANGE]).unwrap();
+    let open: Vec<_> = report.exchanges.iter().map(|seen| messages(seen)[0]).collect();
+    assert_eq!(open, ["1", "3", "3", "4"]);
+}
+
+#[test]
 fn scenario_properties_and_workers() {
     let callbacks = [(
         "on_request_headers",
