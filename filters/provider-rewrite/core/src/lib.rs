@@ -27,8 +27,6 @@ mod providers;
 mod refusal;
 mod restamp;
 mod target;
-#[cfg(feature = "testkit")]
-pub mod testkit;
 
 use std::rc::Rc;
 

@@ -99,9 +99,16 @@ impl From<Usage> for WireUsage {
 impl Answer {
     /// The JSON body; `model` is the name the client used, `created` in seconds since 1970.
     pub(crate) fn body(&self, model: &str, created: u64) -> Vec<u8> {
+        let made_up;
+        let id = if self.id.is_empty() {
+            made_up = format!("chatcmpl-{created:x}");
+            &made_up
+        } else {
+            &self.id
+        };
         let tool_calls: Vec<WireToolCall<'_>> = self.tool_calls.iter().map(Into::into).collect();
         let completion = Completion {
-            id: &self.id,
+            id,
             object: "chat.completion",
             created,
             model,

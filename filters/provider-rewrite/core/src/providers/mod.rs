@@ -1,8 +1,9 @@
 //! The providers' dialects: one folder each, one row each in the matches below.
 //!
 //! Every folder has the same files: `mod` (API version, what is and is not supported), `wire` (its
-//! JSON), `request`, `response`, `stream` (translation), `error` (what its error bodies say). To add
-//! a dialect: copy a folder, add a variant to [`Dialect`], answer the compiler, add fixtures.
+//! JSON), `request`, `response`, `stream` (translation), `error` (what its error bodies say). OpenAI's
+//! has no translation: it is the dialect that the others are translated from (`chat`). To add a
+//! dialect: copy a folder, add a variant to [`Dialect`], answer the compiler, add fixtures.
 
 pub(crate) mod anthropic;
 pub(crate) mod openai;
@@ -14,8 +15,6 @@ use crate::chat::tool_names::ToolNames;
 use crate::config::OnUnsupported;
 use crate::errors::ProviderError;
 use crate::refusal::Refusal;
-
-use tollgate_api::ApiError;
 
 /// The API that a provider speaks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -75,9 +74,11 @@ pub(crate) trait Translator {
 pub(crate) enum Step {
     /// The stream is complete.
     Done,
-    /// The provider reported an error, or cannot be understood.
-    Failed(ApiError),
+    /// The provider reported an error, of the class with this status.
+    Failed(u16, ProviderError),
     More,
+    /// The event is not what the provider's API says.
+    Unreadable,
 }
 
 impl Dialect {
@@ -127,14 +128,6 @@ impl Dialect {
         match self {
             Self::Anthropic => anthropic::error::read(body),
             Self::OpenAi => openai::error::read(body),
-        }
-    }
-
-    /// Where an answer has the model's name: keys to follow.
-    pub(crate) fn model_paths(self) -> &'static [&'static [&'static str]] {
-        match self {
-            Self::Anthropic => anthropic::MODEL_PATHS,
-            Self::OpenAi => openai::MODEL_PATHS,
         }
     }
 }

@@ -24,9 +24,6 @@ use super::ChatTranslation;
 /// `anthropic-version`.
 pub(crate) const VERSION: &str = "2023-06-01";
 
-/// An answer names the model at its top, a stream in `message_start`.
-pub(crate) const MODEL_PATHS: &[&[&str]] = &[&["model"], &["message", "model"]];
-
 /// How chat completions become messages.
 pub(crate) static CHAT: ChatTranslation = ChatTranslation {
     path: "/messages",

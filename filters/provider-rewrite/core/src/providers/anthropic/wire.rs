@@ -214,8 +214,8 @@ pub(crate) struct Metadata<'a> {
 pub(crate) struct Message<'a> {
     #[serde(borrow, default)]
     pub(crate) id: Text<'a>,
-    #[serde(borrow)]
-    pub(crate) content: Vec<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(crate) content: Option<Vec<&'a RawValue>>,
     #[serde(borrow, default)]
     pub(crate) stop_reason: Option<Text<'a>>,
     #[serde(default)]
