@@ -29,8 +29,8 @@ impl Attempt {
         let endpoint = Endpoint::of_path(&client_path);
 
         let config = std::rc::Rc::clone(&self.config);
-        let target = Target::choose(ctx, &config)
-            .map_err(|none| misconfigured(&none.log(&config), out))?;
+        let target =
+            Target::choose(ctx, &config).map_err(|none| misconfigured(&none.log(&config), out))?;
         let Some(provider) = target.provider(&config) else {
             return Err(misconfigured("the provider is not in the configuration", out));
         };

@@ -62,8 +62,7 @@ impl Attempt {
         if !(200..300).contains(&status) {
             return self.error_headers(status, headers, end, out);
         }
-        let is_stream =
-            media_type(headers.get("content-type")).as_slice() == b"text/event-stream";
+        let is_stream = media_type(headers.get("content-type")).as_slice() == b"text/event-stream";
         match route.translation {
             Some(translation) => {
                 if let Some(error) = unusable(headers, end, is_stream) {

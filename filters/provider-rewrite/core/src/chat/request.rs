@@ -81,8 +81,7 @@ pub(crate) enum ResponseFormat<'a> {
 impl<'a> ChatRequest<'a> {
     /// Reads a request body.
     pub(crate) fn read(body: &'a [u8]) -> Result<Self, Refusal> {
-        let Members(members) =
-            serde_json::from_slice(body).map_err(|_| Refusal::invalid_json())?;
+        let Members(members) = serde_json::from_slice(body).map_err(|_| Refusal::invalid_json())?;
         let mut request = Self::default();
         let mut completion_tokens = None;
         for (name, value) in members {

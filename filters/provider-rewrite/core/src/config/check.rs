@@ -29,7 +29,10 @@ pub(super) fn config(
         if !provider.name.is_empty() && providers.iter().any(|p| p.name == provider.name) {
             r.problem(
                 format!("providers[{i}].name"),
-                format!("`{}` is the name of an earlier provider; expected unique names", provider.name),
+                format!(
+                    "`{}` is the name of an earlier provider; expected unique names",
+                    provider.name
+                ),
             );
         }
         providers.push(provider);
@@ -113,16 +116,19 @@ fn provider(raw: RawProvider, path: &str, env: &dyn Environment, r: &mut Reader)
             "expected a host name, with a port if need be, such as `api.example.com`",
         );
     }
-    let path_prefix = raw.path_prefix.map_or_else(|| "/v1".to_owned(), |p| {
-        let trimmed = p.trim_end_matches('/');
-        if !(trimmed.is_empty() || is_path(trimmed)) {
-            r.problem(
-                format!("{path}.pathPrefix"),
-                "expected a path without query, such as `/v1` or `/openai/v1`",
-            );
-        }
-        trimmed.to_owned()
-    });
+    let path_prefix = raw.path_prefix.map_or_else(
+        || "/v1".to_owned(),
+        |p| {
+            let trimmed = p.trim_end_matches('/');
+            if !(trimmed.is_empty() || is_path(trimmed)) {
+                r.problem(
+                    format!("{path}.pathPrefix"),
+                    "expected a path without query, such as `/v1` or `/openai/v1`",
+                );
+            }
+            trimmed.to_owned()
+        },
+    );
     for (model, wire) in &raw.models {
         if model.is_empty() || wire.is_empty() {
             r.problem(format!("{path}.models.{model}"), "an empty name; expected a model's name");

@@ -8,12 +8,12 @@ use tollgate_effects::Plugin;
 use tollgate_effects::testkit::Exchange;
 
 /// 2026-01-01T00:00:00Z
-pub const NOW: u64 = 1_767_225_600 * 1_000_000_000;
+pub(crate) const NOW: u64 = 1_767_225_600 * 1_000_000_000;
 
-pub const KEY: &str = "canary-anthropic";
-pub const OPENAI_KEY: &str = "canary-openai";
+pub(crate) const KEY: &str = "canary-anthropic";
+pub(crate) const OPENAI_KEY: &str = "canary-openai";
 
-pub fn plugin(config: &str) -> ProviderRewrite {
+pub(crate) fn plugin(config: &str) -> ProviderRewrite {
     let env: BTreeMap<String, String> =
         [("KEY", KEY), ("OPENAI_KEY", OPENAI_KEY)].map(|(k, v)| (k.into(), v.into())).into();
     ProviderRewrite::configure(config.as_bytes(), &env)
@@ -21,11 +21,11 @@ pub fn plugin(config: &str) -> ProviderRewrite {
         .plugin
 }
 
-pub fn exchange(config: &str) -> Exchange<Attempt> {
+pub(crate) fn exchange(config: &str) -> Exchange<Attempt> {
     Exchange::new(plugin(config).stream())
 }
 
-pub fn post(path: &str) -> Vec<(&str, &str)> {
+pub(crate) fn post(path: &str) -> Vec<(&str, &str)> {
     vec![
         (":method", "POST"),
         (":scheme", "https"),
@@ -36,7 +36,7 @@ pub fn post(path: &str) -> Vec<(&str, &str)> {
 }
 
 /// JSON text without white space between tokens; the tokens are not touched.
-pub fn minified(json: &str) -> String {
+pub(crate) fn minified(json: &str) -> String {
     let mut out = String::new();
     let (mut in_string, mut escaped) = (false, false);
     for c in json.chars() {
@@ -52,7 +52,7 @@ pub fn minified(json: &str) -> String {
 }
 
 /// JSON text indented; the tokens are not touched.
-pub fn pretty(json: &str) -> String {
+pub(crate) fn pretty(json: &str) -> String {
     let mut out = String::new();
     let (mut in_string, mut escaped, mut depth) = (false, false, 0);
     let json = minified(json);

@@ -2,8 +2,8 @@
 
 use serde_json::value::RawValue;
 
-use super::wire::{self, AnswerBlock, Delta as WireDelta, StreamEvent, Usage};
 use super::error;
+use super::wire::{self, AnswerBlock, Delta as WireDelta, StreamEvent, Usage};
 use crate::chat::response::Finish;
 use crate::chat::stream::Delta;
 use crate::json::is_empty;

@@ -9,7 +9,7 @@ use super::wire;
 use crate::chat::ChatRequest;
 use crate::chat::request::{Tool, ToolChoice};
 use crate::chat::tool_names::ToolNames;
-use crate::json::{Text, read};
+use crate::json::{Text, is_empty, read};
 use crate::providers::To;
 use crate::refusal::Refusal;
 
@@ -52,9 +52,7 @@ pub(crate) fn translate<'a>(
         request.tools.push(wire::Tool::Function {
             name: sent_name(names, &function.name, &format!("tools[{i}].function.name"))?,
             description: function.description.as_deref(),
-            input_schema: function.parameters.map_or(wire::Schema::Any { r#type: "object" }, |p| {
-                wire::Schema::Given(p)
-            }),
+            input_schema: schema(function.parameters),
             strict: function.strict.unwrap_or_default(),
             cache_control: cache_control.or(function.cache_control),
         });
@@ -83,6 +81,14 @@ pub(crate) fn translate<'a>(
     Ok(())
 }
 
+/// The parameters as they are; Anthropic wants at least a type, which OpenAI does not.
+fn schema(parameters: Option<&RawValue>) -> wire::Schema<'_> {
+    match parameters {
+        Some(parameters) if !is_empty(parameters) => wire::Schema::Given(parameters),
+        _ => wire::Schema::Any { r#type: "object" },
+    }
+}
+
 /// Anthropic refuses a history with tool calls where no tools are declared: those that were called
 /// are, and may not be called again.
 fn undeclared<'a>(
@@ -104,11 +110,8 @@ fn undeclared<'a>(
         });
     }
     if !request.tools.is_empty() {
-        request.tool_choice = Some(wire::ToolChoice {
-            r#type: "none",
-            name: None,
-            disable_parallel_tool_use: false,
-        });
+        request.tool_choice =
+            Some(wire::ToolChoice { r#type: "none", name: None, disable_parallel_tool_use: false });
     }
     Ok(())
 }

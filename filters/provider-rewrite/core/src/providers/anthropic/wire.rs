@@ -188,7 +188,10 @@ pub(crate) struct ToolChoice<'a> {
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub(crate) enum Thinking<'a> {
-    Budget { r#type: &'static str, budget_tokens: u64 },
+    Budget {
+        r#type: &'static str,
+        budget_tokens: u64,
+    },
     /// As the client wrote it.
     Given(&'a RawValue),
 }
