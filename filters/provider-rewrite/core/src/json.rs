@@ -51,6 +51,11 @@ pub(crate) fn read<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Option<T> {
     serde_json::from_str(raw.get()).ok()
 }
 
+/// Reads a document as `T`. As text, so that each type is read by one copy of the code only.
+pub(crate) fn document<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
+    serde_json::from_str(std::str::from_utf8(bytes).ok()?).ok()
+}
+
 /// Whether a raw value is an empty object or array.
 pub(crate) fn is_empty(raw: &RawValue) -> bool {
     let inner = raw.get().strip_prefix(['{', '[']).and_then(|rest| rest.strip_suffix(['}', ']']));

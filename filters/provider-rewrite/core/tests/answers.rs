@@ -1,4 +1,5 @@
 //! Answers that are no plain success: errors, broken bodies, limits, the host's own replies.
+#![allow(clippy::allow_attributes, clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 mod support;
 

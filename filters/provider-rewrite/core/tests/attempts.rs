@@ -1,4 +1,10 @@
 //! Attempts: where they go, with which headers, and what a later one finds of an earlier one.
+#![allow(
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests"
+)]
 
 mod support;
 

@@ -3,6 +3,7 @@
 //! Each case runs through the whole filter. Streams run whole, byte by byte, and cut at every offset;
 //! JSON is compared token by token, so that no number may be reformatted. `TOLLGATE_BLESS=1` writes
 //! the outputs anew: read the difference before you commit it.
+#![allow(clippy::allow_attributes, clippy::unwrap_used, reason = "helpers of tests")]
 
 mod support;
 

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use super::message::Message;
 use super::neutral::is_neutral;
-use crate::json::{Members, Text, read};
+use crate::json::{Members, Text, document, read};
 use crate::refusal::Refusal;
 
 /// A chat completion request. Parameters that are absent, `null` or without effect are not in it.
@@ -81,7 +81,7 @@ pub(crate) enum ResponseFormat<'a> {
 impl<'a> ChatRequest<'a> {
     /// Reads a request body.
     pub(crate) fn read(body: &'a [u8]) -> Result<Self, Refusal> {
-        let Members(members) = serde_json::from_slice(body).map_err(|_| Refusal::invalid_json())?;
+        let Members(members) = document(body).ok_or_else(Refusal::invalid_json)?;
         let mut request = Self::default();
         let mut completion_tokens = None;
         for (name, value) in members {

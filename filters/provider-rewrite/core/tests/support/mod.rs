@@ -1,5 +1,10 @@
 //! What the tests of this folder share: an exchange with a configuration, and JSON text.
-#![allow(clippy::allow_attributes, dead_code, reason = "each test file uses a part")]
+#![allow(
+    clippy::allow_attributes,
+    clippy::panic,
+    dead_code,
+    reason = "each test file uses a part; a wrong configuration ends the test"
+)]
 
 use std::collections::BTreeMap;
 

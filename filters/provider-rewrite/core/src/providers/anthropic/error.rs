@@ -2,10 +2,11 @@
 
 use super::wire::{ErrorBody, ErrorObject};
 use crate::errors::ProviderError;
+use crate::json::document;
 
 /// Reads an error body; `None` if it is not one of this API.
 pub(crate) fn read(body: &[u8]) -> Option<ProviderError> {
-    let body: ErrorBody<'_> = serde_json::from_slice(body).ok()?;
+    let body: ErrorBody<'_> = document(body)?;
     let known = !(body.error.kind.is_empty() && body.error.message.is_empty());
     known.then(|| body.error.into())
 }

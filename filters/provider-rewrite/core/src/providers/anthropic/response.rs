@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use super::wire::{self, AnswerBlock, Message};
 use crate::chat::response::{Answer, ToolCall};
 use crate::chat::tool_names::ToolNames;
-use crate::json::read;
+use crate::json::{document, read};
 use crate::providers::Unreadable;
 
 /// Translates a complete answer.
@@ -14,7 +14,7 @@ use crate::providers::Unreadable;
 ///
 /// If it is not a message.
 pub(crate) fn translate(body: &[u8], names: &ToolNames) -> Result<Answer, Unreadable> {
-    let message: Message<'_> = serde_json::from_slice(body).map_err(|_| Unreadable)?;
+    let message: Message<'_> = document(body).ok_or(Unreadable)?;
     let mut answer = Answer {
         id: message.id.0.into_owned(),
         finish: wire::finish(message.stop_reason.as_deref().unwrap_or_default()),

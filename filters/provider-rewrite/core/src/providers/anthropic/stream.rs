@@ -6,7 +6,7 @@ use super::error;
 use super::wire::{self, AnswerBlock, Delta as WireDelta, StreamEvent, Usage};
 use crate::chat::response::Finish;
 use crate::chat::stream::Delta;
-use crate::json::is_empty;
+use crate::json::{document, is_empty};
 use crate::providers::{Step, StreamOptions, Translator};
 
 /// More tool calls than this are not open at once: the API opens one at a time.
@@ -45,7 +45,7 @@ struct OpenTool {
 
 impl Translator for MessageStream {
     fn push(&mut self, data: &[u8], out: &mut Vec<u8>) -> Step {
-        let Ok(event) = serde_json::from_slice::<StreamEvent<'_>>(data) else {
+        let Some(event) = document::<StreamEvent<'_>>(data) else {
             return Step::Unreadable;
         };
         match &*event.kind {

@@ -31,7 +31,7 @@ struct Object<'a> {
 
 /// Reads an error body; `None` if it is not JSON of a known shape.
 pub(crate) fn read(body: &[u8]) -> Option<ProviderError> {
-    let body: Body<'_> = serde_json::from_slice(body).ok()?;
+    let body: Body<'_> = json::document(body)?;
     if let Some(object) = body.error.and_then(json::read::<Object<'_>>) {
         let code = object.code.and_then(json::read::<String>).unwrap_or_default();
         let message = object.message.0.into_owned();
