@@ -31,10 +31,11 @@ pub(crate) fn places(document: &[u8]) -> Vec<Range<usize>> {
             && let Some(inner) = scanned(&INNER, inner).and_then(|inner| string(&inner, 0))
         {
             let shifted = |at: usize| at.saturating_add(outer.start);
-            places.push(shifted(inner.start)..shifted(inner.end));
+            let place = shifted(inner.start)..shifted(inner.end);
+            let at = places.partition_point(|other| other.start > place.start);
+            places.insert(at, place);
         }
     }
-    places.sort_unstable_by_key(|place| std::cmp::Reverse(place.start));
     places
 }
 

@@ -1,5 +1,7 @@
 //! From the raw configuration to the checked one, with every problem on the way.
 
+use std::collections::BTreeSet;
+
 use tollgate_config::{Problems, Reader, Warning, nearest, read};
 use tollgate_effects::Environment;
 
@@ -63,15 +65,14 @@ pub(super) fn config(
         ),
         max_event_bytes: limit(raw.limits.max_event_bytes, "maxEventBytes", DEFAULT_EVENT_BYTES, r),
     };
-    let mut credential_headers: Vec<String> = providers
+    let credential_headers: BTreeSet<String> = providers
         .iter()
         .filter_map(|p| match &p.credential {
             Credential::Header(name) => Some(name.clone()),
             Credential::None | Credential::Secret(_) => None,
         })
         .collect();
-    credential_headers.sort_unstable();
-    credential_headers.dedup();
+    let credential_headers = credential_headers.into_iter().collect();
     let pass_headers = pass_headers.iter().map(|name| name.to_ascii_lowercase()).collect();
     let warnings = reader.finish()?;
     let config = Config { providers, pass_headers, credential_headers, default_provider, limits };

@@ -1,6 +1,7 @@
 //! Tools, and which of them must be called.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -97,9 +98,7 @@ fn undeclared<'a>(
     request: &mut wire::Request<'a>,
 ) -> Result<(), Refusal> {
     let called = chat.messages.iter().flat_map(|message| &message.tool_calls);
-    let mut called: Vec<&str> = called.map(|call| &*call.function.name).collect();
-    called.sort_unstable();
-    called.dedup();
+    let called: BTreeSet<&str> = called.map(|call| &*call.function.name).collect();
     for name in called {
         request.tools.push(wire::Tool::Function {
             name: sent_name(names, name, "messages")?,
