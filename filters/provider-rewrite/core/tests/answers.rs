@@ -96,10 +96,9 @@ fn an_error_that_cannot_be_read_is_a_general_one() {
             assert_eq!(status(&exchange), "503");
             let error = json_of(&exchange)["error"].clone();
             assert_eq!(error["message"], "the provider is overloaded", "{provider} {body}");
-            assert_eq!(
-                exchange.response.header("content-encoding"),
-                None.or(exchange.reply.as_ref().and(exchange.response.header("content-encoding")))
-            );
+            if exchange.reply.is_none() {
+                assert_eq!(exchange.response.header("content-encoding"), None);
+            }
         }
     }
 }

@@ -39,8 +39,8 @@ fn send(exchange: &mut Exchange<Attempt>, headers: &[(&str, &str)], body: &str) 
 fn code(exchange: &Exchange<Attempt>) -> (u16, String) {
     let reply = exchange.reply.as_ref().expect("no reply");
     let body: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
-    let code = body["error"]["code"].as_str().or(body["error"]["type"].as_str()).unwrap();
-    (reply.status, code.to_owned())
+    let code = body.pointer("/error/code").or_else(|| body.pointer("/error/type")).unwrap();
+    (reply.status, code.as_str().unwrap().to_owned())
 }
 
 #[test]
