@@ -96,9 +96,10 @@ fn limit(found: Option<u64>, name: &str, default: usize, r: &mut Reader) -> usiz
 fn provider(raw: RawProvider, path: &str, env: &dyn Environment, r: &mut Reader) -> Provider {
     let name = raw.name.unwrap_or_default();
     if name.is_empty() || name.len() > 128 || !name.bytes().all(|b| b.is_ascii_graphic()) {
+        let missing = if name.is_empty() { "missing; " } else { "" };
         r.problem(
             format!("{path}.name"),
-            "expected 1 to 128 visible ASCII characters without spaces",
+            format!("{missing}expected 1 to 128 visible ASCII characters without spaces"),
         );
     }
     let dialect = match raw.dialect {
