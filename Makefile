@@ -50,10 +50,10 @@ docs: ## the documentation of the code, warnings being errors
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" \
 		$(CARGO) doc --workspace --no-deps --document-private-items
 
-bench: ## the benchmarks, measured
+bench: build ## the benchmarks, measured
 	$(CARGO) bench --workspace --bench '*'
 
-bench-test: ## the benchmarks, each once as a test
+bench-test: build ## the benchmarks, each once as a test
 	$(CARGO) test --workspace --bench '*'
 
 fuzz-build: ## the fuzz targets, built only
