@@ -49,10 +49,7 @@ pub fn read<T: DeserializeOwned + Default>(filter: &'static str, config: &[u8]) 
 impl Reader {
     /// Notes a problem of stage two, unless stage one already complained about the same place.
     pub fn problem(&mut self, path: impl Into<String>, message: impl Into<String>) {
-        let path = path.into();
-        if !self.taken_out.iter().any(|out| covers(out, &path)) {
-            self.problems.push(Problem { path, message: message.into() });
-        }
+        self.note(Problem { path: path.into(), message: message.into() });
     }
 
     /// Notes something that the operator should know but that works.
@@ -70,6 +67,14 @@ impl Reader {
             Ok(self.warnings)
         } else {
             Err(Problems { filter: self.filter, list: self.problems })
+        }
+    }
+
+    // Once, not at each of the many places that find a problem.
+    #[inline(never)]
+    fn note(&mut self, problem: Problem) {
+        if !self.taken_out.iter().any(|out| covers(out, &problem.path)) {
+            self.problems.push(problem);
         }
     }
 

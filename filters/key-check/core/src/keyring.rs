@@ -47,9 +47,9 @@ impl Digest {
         Self(words)
     }
 
-    /// The words, for finding duplicates in a configuration, where time tells nothing.
-    pub(crate) fn words(self) -> [u64; 4] {
-        self.0
+    /// The bytes, for finding duplicates in a configuration, where time tells nothing.
+    pub(crate) fn bytes(self) -> Vec<u8> {
+        self.0.iter().flat_map(|word| word.to_be_bytes()).collect()
     }
 }
 
@@ -109,7 +109,7 @@ mod tests {
         let stored = Digest::from_hex(ABC).unwrap();
         assert!(bool::from(stored.ct_eq(&Digest::of(b"abc"))));
         assert!(!bool::from(stored.ct_eq(&Digest::of(b"abd"))));
-        assert_eq!(Digest::from_hex(&ABC.to_uppercase()).unwrap().words(), stored.words());
+        assert_eq!(Digest::from_hex(&ABC.to_uppercase()).unwrap().bytes(), stored.bytes());
     }
 
     #[test]

@@ -32,10 +32,10 @@ pub(super) fn check_all(
     for (i, raw) in keys.into_iter().enumerate() {
         let at = format!("keys[{i}]");
         let digest = check_digest(raw.sha256.as_deref(), &at, reader);
-        if let Some(first) = raw.id.clone().and_then(|id| insert_first(&mut ids, id, i)) {
+        if let Some(first) = raw.id.clone().and_then(|id| insert_first(&mut ids, id.into(), i)) {
             reader.problem(format!("{at}.id"), format!("the same id as keys[{first}]"));
         }
-        if let Some(first) = digest.and_then(|d| insert_first(&mut digests, d.words(), i)) {
+        if let Some(first) = digest.and_then(|d| insert_first(&mut digests, d.bytes(), i)) {
             reader.problem(format!("{at}.sha256"), format!("the same key as keys[{first}]"));
         }
         let enabled = raw.enabled.unwrap_or(true);
@@ -62,7 +62,7 @@ pub(super) fn check_all(
 }
 
 /// Notes that `key` is at `index`; where it was first, if it was there before.
-fn insert_first<K: Ord>(map: &mut BTreeMap<K, usize>, key: K, index: usize) -> Option<usize> {
+fn insert_first(map: &mut BTreeMap<Vec<u8>, usize>, key: Vec<u8>, index: usize) -> Option<usize> {
     let first = *map.entry(key).or_insert(index);
     (first != index).then_some(first)
 }
@@ -84,7 +84,7 @@ fn check_digest(hex: Option<&str>, at: &str, reader: &mut Reader) -> Option<Dige
                 format!("expected 64 hexadecimal digits, found {found} characters; {how}"),
             );
         }
-        Some(digest) if digest.words() == Digest::of(EMPTY).words() => {
+        Some(digest) if digest.bytes() == Digest::of(EMPTY).bytes() => {
             reader.problem(path, format!("the hash of an empty key; {how}"));
         }
         Some(_) => {}
