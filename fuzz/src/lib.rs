@@ -140,4 +140,5 @@ pub fn configurations(data: &[u8]) {
     check::<BodyModel>(data);
     check::<key_check_core::KeyCheck>(data);
     check::<token_count_core::TokenCount>(data);
+    check::<provider_rewrite_core::ProviderRewrite>(data);
 }
