@@ -121,6 +121,8 @@ impl Scanner {
     /// # Errors
     ///
     /// As soon as no continuation could make the document right; the same again for each later call.
+    // Not inlined: into a caller built for size it would be built for size too.
+    #[inline(never)]
     pub fn push(&mut self, piece: &[u8]) -> Result<(), Error> {
         if let Some(error) = self.failed {
             return Err(error);
