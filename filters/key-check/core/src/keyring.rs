@@ -81,7 +81,7 @@ impl Keyring {
     /// remembered by a conditional move: the time depends on the number of keys and on the length
     /// of `key`, never on which stored digest it is near to. A hash table or a search that stops
     /// early would tell by its time how many leading bits of a guess's hash are those of a real
-    /// key, and a stored hash that leaks can be attacked offline. The price is about 2 ns a key.
+    /// key, and a stored hash that leaks can be attacked offline. The price grows with the number of keys.
     pub(crate) fn find(&self, key: &[u8]) -> Option<&Key> {
         let digest = Digest::of(key);
         let mut found = u32::MAX;
