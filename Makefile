@@ -8,6 +8,8 @@ CARGO := cargo
 PYTHON := python3
 # envoy.yaml names the filters by paths below target/.
 export CARGO_TARGET_DIR := $(CURDIR)/target
+# What runs the filters uses those of `build`, on which every such target depends, and does not build them again.
+export TOLLGATE_WASM_DIR := $(CARGO_TARGET_DIR)/wasm32-wasip1/release
 
 .PHONY: help demo test build unit scenarios scenarios-envoy e2e lint docs bench bench-test fuzz-build schema tools clean-tools
 
@@ -20,13 +22,13 @@ demo: tools build ## the story in a running gateway, until Ctrl-C (ONCE=1: ends 
 test: tools build ## every test there is
 	@exec $(PYTHON) scripts/run_tests.py
 
-unit: ## tests of the Rust workspace and of the scripts
+unit: build ## tests of the Rust workspace and of the scripts
 	@exec $(PYTHON) scripts/run_tests.py scripts unit
 
-scenarios: ## every scenario, on the offline host
+scenarios: build ## every scenario, on the offline host
 	@exec $(PYTHON) scripts/run_tests.py scenarios
 
-scenarios-envoy: tools ## every scenario, on a real Envoy
+scenarios-envoy: tools build ## every scenario, on a real Envoy
 	@exec $(PYTHON) scripts/run_tests.py scenarios-envoy
 
 e2e: tools build ## the official openai client, through a real Envoy

@@ -85,7 +85,7 @@ def fallback(running):
 
 
 def answered(running, model, text, expected, provider, path):
-    """An answer in OpenAI's dialect under the client's name of the model, and the provider's own path and name of it."""
+    """An answer in OpenAI's dialect under the client's name of the model, and how the provider was asked."""
     status, body = ask(running, model, text, ALICE)
     answer = parse(status, body)
     found = pick(answer, "choices", 0, "message", "content")

@@ -65,7 +65,7 @@ def node():
 def envoy(path):
     """The version of the Envoy at `path`."""
     if not shutil.which(path):
-        missing("Envoy", "found nothing to run at %s; ENVOY=/path names one, `make tools` without ENVOY fetches one" % path)
+        missing("Envoy", "found nothing to run at %s; ENVOY=/path names one, without it one is fetched" % path)
     found = version(output(path, "--version").replace("\n", " ").split("version:")[-1].split("/", 1)[-1])
     if found < OLDEST_ENVOY:
         missing("Envoy %s or newer" % dotted(OLDEST_ENVOY), "found %s at %s" % (dotted(found), path))

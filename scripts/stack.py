@@ -162,7 +162,7 @@ def free_ports():
 
 
 def stop_on_signals():
-    """Lets these signals end the program as Ctrl-C does, through its context managers; also where a shell ignores them."""
+    """Lets signals end the program as Ctrl-C does, through its context managers; also where a shell ignores them."""
     def interrupt(*_):
         raise KeyboardInterrupt
 
