@@ -16,9 +16,9 @@ use crate::providers::Unreadable;
 pub(crate) fn translate(body: &[u8], names: &ToolNames) -> Result<Answer, Unreadable> {
     let message: Message<'_> = document(body).ok_or(Unreadable)?;
     let mut answer = Answer {
-        id: message.id.0.into_owned(),
+        id: message.id.map(|id| id.0.into_owned()).unwrap_or_default(),
         finish: wire::finish(message.stop_reason.as_deref().unwrap_or_default()),
-        usage: message.usage.into(),
+        usage: message.usage.unwrap_or_default().into(),
         ..Answer::default()
     };
     for raw in message.content.ok_or(Unreadable)? {

@@ -51,10 +51,10 @@ impl Translator for MessageStream {
         match &*event.kind {
             "message_start" => {
                 if let Some(message) = event.message {
-                    if !message.id.is_empty() {
-                        self.options.chunks.set_id(&message.id);
+                    if let Some(id) = message.id.filter(|id| !id.is_empty()) {
+                        self.options.chunks.set_id(&id);
                     }
-                    self.usage.update(&message.usage);
+                    self.usage.update(&message.usage.unwrap_or_default());
                 }
                 self.options.chunks.delta(Delta::role(), out);
             }

@@ -216,13 +216,13 @@ pub(crate) struct Metadata<'a> {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Message<'a> {
     #[serde(borrow, default)]
-    pub(crate) id: Text<'a>,
+    pub(crate) id: Option<Text<'a>>,
     #[serde(borrow, default)]
     pub(crate) content: Option<Vec<&'a RawValue>>,
     #[serde(borrow, default)]
     pub(crate) stop_reason: Option<Text<'a>>,
     #[serde(default)]
-    pub(crate) usage: Usage,
+    pub(crate) usage: Option<Usage>,
 }
 
 /// A content block of an answer, or of `content_block_start`.
