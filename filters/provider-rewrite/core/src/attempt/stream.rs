@@ -29,15 +29,18 @@ impl Translation {
     /// Takes the next bytes of the provider's stream (`end` if they are the last); what the client
     /// gets for them.
     pub(super) fn push(&mut self, bytes: &[u8], end: bool) -> Vec<u8> {
-        let mut out = Vec::new();
+        let mut out = Vec::with_capacity(bytes.len().saturating_mul(2));
         let Self { framer, translator, secret, is_over } = self;
         framer.push(bytes, &mut |piece| {
             if *is_over {
                 return;
             }
             let step = match piece {
-                Piece::Event(event) if event.has_data() => translator.push(&event.data(), &mut out),
-                Piece::Event(_) => Step::More,
+                Piece::Event(event) => match event.data() {
+                    // Comments, and line ends that a cut made come late.
+                    data if data.is_empty() => Step::More,
+                    data => translator.push(&data, &mut out),
+                },
                 Piece::Raw(_) => {
                     *is_over = true;
                     chat::error(&bad_response("an event of the provider is too long"), &mut out);
