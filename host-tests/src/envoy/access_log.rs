@@ -17,6 +17,7 @@ use super::process::POLL;
 pub(crate) struct Entry {
     exchange: usize,
     details: Option<String>,
+    answered: Option<u64>,
     #[serde(default)]
     properties: BTreeMap<String, Value>,
 }
@@ -29,6 +30,11 @@ impl Entry {
         details == "via_upstream"
             || details.starts_with("upstream_reset_after_response_started")
             || details.starts_with("downstream_")
+    }
+
+    /// Whether an upstream began to answer.
+    pub(crate) fn was_answered(&self) -> bool {
+        self.answered.is_some()
     }
 
     /// Filter state and properties that are there.

@@ -87,6 +87,8 @@ fn listener(plan: &Plan, index: usize, exchange: &Exchange, access_log: &Path) -
         "generate_request_id": false,
         "server_header_transformation": "PASS_THROUGH",
         "http_protocol_options": {"enable_trailers": true},
+        // How long a client that was reset waits for the end; the default is a second.
+        "delayed_close_timeout": "0.1s",
         "access_log": [access_log_file(exchange, index, access_log)],
         "route_config": {"name": name(index), "virtual_hosts": [{
             "name": name(index),
@@ -137,7 +139,8 @@ fn access_log_file(exchange: &Exchange, index: usize, path: &Path) -> Value {
             "log_format": {"json_format": {
                 "exchange": index,
                 "details": "%RESPONSE_CODE_DETAILS%",
-                "flags": "%RESPONSE_FLAGS%",
+                // Absent if no upstream began to answer.
+                "answered": "%RESPONSE_DURATION%",
                 "properties": properties,
             }},
         }),
@@ -168,7 +171,7 @@ fn route(plan: &Plan, index: usize, exchange: &Exchange) -> Value {
     if let (Some(policy), Some(action)) = (retry_policy(plan, exchange), action.as_object_mut()) {
         action.insert("retry_policy".into(), policy);
     }
-    json!({"name": name(index), "match": {"prefix": "/"}, "route": action})
+    json!({"name": "default", "match": {"prefix": "/"}, "route": action})
 }
 
 /// One attempt per upstream of the exchange, each on the next priority.

@@ -192,8 +192,10 @@ fn response(answer: Answer, entry: &access_log::Entry, exchange: &Exchange) -> R
         headers: printable(headers, implied),
         body,
         body_base64,
-        // A reply that comes too late to be sent resets the stream instead.
-        local_reply: start.status != 0 && !answer.reset && !entry.is_upstreams(),
+        // A reply that comes too late to be sent resets the stream of the answer instead.
+        local_reply: start.status != 0
+            && !entry.is_upstreams()
+            && !(answer.reset && entry.was_answered()),
         reset: answer.reset,
     }
 }

@@ -120,7 +120,7 @@ pub(crate) struct StreamInfo {
 /// `response.flags`, by Envoy's bits.
 pub(crate) mod flags {
     pub(crate) const NO_HEALTHY_UPSTREAM: u64 = 0x2;
+    pub(crate) const DOWNSTREAM_CONNECTION_TERMINATION: u64 = 0x4000;
+    pub(crate) const UPSTREAM_RETRY_LIMIT_EXCEEDED: u64 = 0x8000;
     pub(crate) const UPSTREAM_PROTOCOL_ERROR: u64 = 0x80_0000;
-    pub(crate) const UPSTREAM_RETRY_LIMIT_EXCEEDED: u64 = 0x10_0000;
-    pub(crate) const DOWNSTREAM_CONNECTION_TERMINATION: u64 = 0x4_0000;
 }
