@@ -2,11 +2,9 @@
 
 use std::rc::Rc;
 
-use proxy_wasm::traits::{Context as ProxyContext, HttpContext};
-use proxy_wasm::types::Action;
 use tollgate_effects::{
-    Body, Context, Direction, Effects, Flow, Headers, LogLevel, Phase, Plugin, Properties, Reply,
-    Stream, Want,
+    Body, Context, Direction, Effect, Effects, Flow, Headers, LogLevel, Phase, Plugin, Properties,
+    Reply, Stream, Want,
 };
 
 use crate::effects::{ALL, Counters, perform};
@@ -60,16 +58,25 @@ impl<P: Plugin> Exchange<P> {
     fn call(
         &mut self,
         method: impl FnOnce(&mut P::Stream, Context<'_>, &mut Effects) -> Flow,
-    ) -> Action {
-        let Some(stream) = &mut self.stream else { return Action::Continue };
+    ) -> Flow {
+        let Some(stream) = &mut self.stream else { return Flow::Continue };
         let now = if P::READS_CLOCK { host::now() } else { 0 };
         let mut effects = Effects::new();
         let flow = method(stream, Context { now, properties: &HostProperties }, &mut effects);
         self.replied |= perform(effects, &self.counters);
-        if self.replied || flow == Flow::Pause { Action::Pause } else { Action::Continue }
+        if self.replied { Flow::Pause } else { flow }
     }
 
-    fn on_headers(&mut self, of: Direction, end: bool) -> Action {
+    pub(crate) fn headers(&mut self, of: Direction, end: bool) -> Flow {
+        match of {
+            Direction::Request if self.stream.is_none() => {
+                return self.refuse("a request came before a configuration was accepted");
+            }
+            Direction::Response if self.wants(Phase::ResponseHeaders) == Want::Nothing => {
+                return Flow::Continue;
+            }
+            _ => {}
+        }
         let wire = host::headers(of);
         let Some(headers) = wire.as_deref().and_then(Headers::from_wire) else {
             return self.refuse("the host gave no readable headers");
@@ -81,7 +88,14 @@ impl<P: Plugin> Exchange<P> {
     }
 
     /// `size` is what the host holds of the body.
-    fn on_body(&mut self, of: Direction, size: usize, end: bool) -> Action {
+    pub(crate) fn body(&mut self, of: Direction, size: usize, end: bool) -> Flow {
+        if self.replied {
+            // The rest of the request goes nowhere; the response is our own reply on its way out.
+            return match of {
+                Direction::Request => Flow::Pause,
+                Direction::Response => Flow::Continue,
+            };
+        }
         let (phase, progress) = match of {
             Direction::Request => (Phase::RequestBody, &self.request),
             Direction::Response => (Phase::ResponseBody, &self.response),
@@ -90,7 +104,7 @@ impl<P: Plugin> Exchange<P> {
         let bytes = match self.wants(phase) {
             Want::Nothing => {
                 self.progress(of, 0, end);
-                return if self.replied { Action::Pause } else { Action::Continue };
+                return Flow::Continue;
             }
             Want::Pieces => host::buffer(Buffer::body(of), start, size.saturating_sub(start)),
             Want::Whole if end => host::buffer(Buffer::body(of), 0, ALL),
@@ -99,13 +113,35 @@ impl<P: Plugin> Exchange<P> {
         // An empty body has no buffer on some hosts.
         let bytes = bytes.unwrap_or_default();
         let body = Body { bytes: &bytes, held: size.max(bytes.len()), end };
-        let action = self.call(|stream, ctx, out| match of {
+        let flow = self.call(|stream, ctx, out| match of {
             Direction::Request => stream.on_request_body(ctx, body, out),
             Direction::Response => stream.on_response_body(ctx, body, out),
         });
-        let held = if matches!(action, Action::Pause) { size } else { 0 };
+        let held = if flow == Flow::Pause { size } else { 0 };
         self.progress(of, held, end);
-        action
+        flow
+    }
+
+    /// Trailers end a body that no piece ended: the core sees a last, empty piece.
+    pub(crate) fn trailers(&mut self, of: Direction) -> Flow {
+        let progress = match of {
+            Direction::Request => &self.request,
+            Direction::Response => &self.response,
+        };
+        if progress.ended {
+            return Flow::Continue;
+        }
+        let held = progress.seen;
+        self.body(of, held, true)
+    }
+
+    pub(crate) fn log(&mut self) {
+        if self.stream.as_ref().is_some_and(|s| s.wants(Phase::Log) != Want::Nothing) {
+            let _ = self.call(|stream, ctx, out| {
+                stream.on_log(ctx, out);
+                Flow::Continue
+            });
+        }
     }
 
     fn progress(&mut self, of: Direction, seen: usize, ended: bool) {
@@ -116,80 +152,21 @@ impl<P: Plugin> Exchange<P> {
         *progress = Progress { seen, ended };
     }
 
-    /// Trailers end a body that no piece ended: the core sees a last, empty piece.
-    fn on_trailers(&mut self, of: Direction) -> Action {
-        let progress = match of {
-            Direction::Request => &self.request,
-            Direction::Response => &self.response,
-        };
-        if progress.ended {
-            return Action::Continue;
-        }
-        let held = progress.seen;
-        self.on_body(of, held, true)
-    }
-
-    /// Fails closed.
-    fn refuse(&mut self, why: &str) -> Action {
-        host::log(LogLevel::Error as u32, &format!("{}: {why}", P::NAME));
-        let reply = Reply {
-            status: 500,
-            headers: vec![("content-type".into(), b"application/json".to_vec())],
-            body: br#"{"error":{"message":"the gateway is not configured correctly","type":"server_error","param":null,"code":"internal_error"}}"#.to_vec(),
-            details: "tollgate_internal_error".into(),
-        };
-        self.replied = perform(vec![tollgate_effects::Effect::Reply(reply)], &self.counters);
-        Action::Pause
+    fn refuse(&mut self, why: &str) -> Flow {
+        refuse(P::NAME, why);
+        self.replied = true;
+        Flow::Pause
     }
 }
 
-impl<P: Plugin> ProxyContext for Exchange<P> {}
-
-impl<P: Plugin> HttpContext for Exchange<P> {
-    fn on_http_request_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
-        if self.stream.is_none() {
-            return self.refuse("a request came before a configuration was accepted");
-        }
-        self.on_headers(Direction::Request, end_of_stream)
-    }
-
-    fn on_http_request_body(&mut self, body_size: usize, end_of_stream: bool) -> Action {
-        self.on_body(Direction::Request, body_size, end_of_stream)
-    }
-
-    fn on_http_request_trailers(&mut self, _: usize) -> Action {
-        self.on_trailers(Direction::Request)
-    }
-
-    fn on_http_response_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
-        match self.wants(Phase::ResponseHeaders) {
-            Want::Nothing => Action::Continue,
-            _ => self.on_headers(Direction::Response, end_of_stream),
-        }
-    }
-
-    fn on_http_response_body(&mut self, body_size: usize, end_of_stream: bool) -> Action {
-        if self.replied {
-            // Our own reply on its way out.
-            return Action::Continue;
-        }
-        self.on_body(Direction::Response, body_size, end_of_stream)
-    }
-
-    fn on_http_response_trailers(&mut self, _: usize) -> Action {
-        if self.replied {
-            return Action::Continue;
-        }
-        self.on_trailers(Direction::Response)
-    }
-
-    fn on_log(&mut self) {
-        let asked = self.stream.as_ref().is_some_and(|s| s.wants(Phase::Log) != Want::Nothing);
-        if asked {
-            let _ = self.call(|stream, ctx, out| {
-                stream.on_log(ctx, out);
-                Flow::Continue
-            });
-        }
-    }
+/// Fails closed: answers the exchange that the host is calling for.
+pub(crate) fn refuse(filter: &str, why: &str) {
+    host::log(LogLevel::Error as u32, &format!("{filter}: {why}"));
+    let reply = Reply {
+        status: 500,
+        headers: vec![("content-type".into(), b"application/json".to_vec())],
+        body: br#"{"error":{"message":"the gateway is not configured correctly","type":"server_error","param":null,"code":"internal_error"}}"#.to_vec(),
+        details: "tollgate_internal_error".into(),
+    };
+    perform(vec![Effect::Reply(reply)], &Counters::default());
 }

@@ -1,9 +1,3 @@
-//! Shell of the key-check filter: hands the host's callbacks to `key-check-core`.
-#![expect(missing_docs, reason = "proxy_wasm::main! generates an undocumented function")]
+//! The key-check filter as a proxy-wasm module: everything it decides is in `key-check-core`.
 
-use proxy_wasm::types::LogLevel;
-
-proxy_wasm::main! {{
-    proxy_wasm::set_log_level(LogLevel::Warn);
-    proxy_wasm::set_root_context(|_| Box::new(tollgate_shell::Root::<key_check_core::KeyCheck>::default()));
-}}
+tollgate_shell::filter!(key_check_core::KeyCheck);

@@ -1,9 +1,3 @@
-//! Shell of the token-count filter: hands the host's callbacks to `token-count-core`.
-#![expect(missing_docs, reason = "proxy_wasm::main! generates an undocumented function")]
+//! The token-count filter as a proxy-wasm module: everything it decides is in `token-count-core`.
 
-use proxy_wasm::types::LogLevel;
-
-proxy_wasm::main! {{
-    proxy_wasm::set_log_level(LogLevel::Warn);
-    proxy_wasm::set_root_context(|_| Box::new(tollgate_shell::Root::<token_count_core::TokenCount>::default()));
-}}
+tollgate_shell::filter!(token_count_core::TokenCount);

@@ -1,0 +1,141 @@
+//! A filter in one VM: its plugins (root contexts) and their exchanges, by the host's numbers.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use tollgate_effects::{Direction, Environment, Flow, LogLevel, Plugin, UnixNanos};
+
+use crate::effects::{ALL, Counters};
+use crate::exchange::{Exchange, refuse};
+use crate::host::{self, Buffer};
+
+thread_local! {
+    /// The VM's filter: a VM has one thread, and its filter one type.
+    static WORKER: RefCell<Option<Box<dyn Callbacks>>> = const { RefCell::new(None) };
+}
+
+/// Makes `P` the filter of this VM. For [`crate::filter`] only.
+#[doc(hidden)]
+pub fn install<P: Plugin>() {
+    let worker = Worker::<P> { roots: HashMap::new(), exchanges: HashMap::new() };
+    WORKER.with(|place| {
+        if let Ok(mut place) = place.try_borrow_mut() {
+            *place = Some(Box::new(worker));
+        }
+    });
+}
+
+/// Calls into the VM's filter. `None` if there is none, or if it is being called: the host does not
+/// call into a VM that is calling it, except for memory.
+pub(crate) fn with<T>(call: impl FnOnce(&mut dyn Callbacks) -> T) -> Option<T> {
+    WORKER.with(|place| {
+        let mut place = place.try_borrow_mut().ok()?;
+        Some(call(place.as_mut()?.as_mut()))
+    })
+}
+
+/// The host's callbacks. A number that is not known is no reason to trap: see each.
+pub(crate) trait Callbacks {
+    /// `parent` 0 makes a root context, another one an exchange of that root.
+    fn create(&mut self, id: u32, parent: u32);
+    /// Whether the configuration is accepted.
+    fn configure(&mut self, id: u32) -> bool;
+    /// Request headers of an unknown exchange are refused; its response passes.
+    fn headers(&mut self, id: u32, of: Direction, end: bool) -> Flow;
+    /// Bodies of an unknown exchange pass: its request was refused at the headers.
+    fn body(&mut self, id: u32, of: Direction, size: usize, end: bool) -> Flow;
+    /// As bodies.
+    fn trailers(&mut self, id: u32, of: Direction) -> Flow;
+    /// Nothing for an unknown exchange.
+    fn log(&mut self, id: u32);
+    /// Forgets a context.
+    fn delete(&mut self, id: u32);
+}
+
+struct Worker<P: Plugin> {
+    roots: HashMap<u32, Root<P>>,
+    exchanges: HashMap<u32, Exchange<P>>,
+}
+
+/// A root context: one configuration of the filter.
+struct Root<P> {
+    plugin: Option<P>,
+    counters: Rc<Counters>,
+}
+
+impl<P: Plugin> Callbacks for Worker<P> {
+    fn create(&mut self, id: u32, parent: u32) {
+        if parent == 0 {
+            self.roots.insert(id, Root { plugin: None, counters: Rc::default() });
+            return;
+        }
+        let root = self.roots.get(&parent);
+        let stream = root.and_then(|root| root.plugin.as_ref()).map(Plugin::stream);
+        let counters = root.map(|root| Rc::clone(&root.counters)).unwrap_or_default();
+        self.exchanges.insert(id, Exchange::new(stream, counters));
+    }
+
+    fn configure(&mut self, id: u32) -> bool {
+        let Some(root) = self.roots.get_mut(&id) else { return false };
+        let config = host::buffer(Buffer::PluginConfiguration, 0, ALL).unwrap_or_default();
+        match P::configure(&config, &VmEnvironment) {
+            Ok(configured) => {
+                for warning in configured.warnings {
+                    host::log(LogLevel::Warn as u32, &format!("{}: {warning}", P::NAME));
+                }
+                root.plugin = Some(configured.plugin);
+                true
+            }
+            Err(problems) => {
+                // The host rejects the configuration, and shows this line.
+                host::log(LogLevel::Error as u32, &problems.to_string());
+                false
+            }
+        }
+    }
+
+    fn headers(&mut self, id: u32, of: Direction, end: bool) -> Flow {
+        match (self.exchanges.get_mut(&id), of) {
+            (Some(exchange), _) => exchange.headers(of, end),
+            (None, Direction::Request) => {
+                refuse(P::NAME, "the host named an exchange that it did not open");
+                Flow::Pause
+            }
+            (None, Direction::Response) => Flow::Continue,
+        }
+    }
+
+    fn body(&mut self, id: u32, of: Direction, size: usize, end: bool) -> Flow {
+        self.exchanges.get_mut(&id).map_or(Flow::Continue, |e| e.body(of, size, end))
+    }
+
+    fn trailers(&mut self, id: u32, of: Direction) -> Flow {
+        self.exchanges.get_mut(&id).map_or(Flow::Continue, |e| e.trailers(of))
+    }
+
+    fn log(&mut self, id: u32) {
+        if let Some(exchange) = self.exchanges.get_mut(&id) {
+            exchange.log();
+        }
+    }
+
+    fn delete(&mut self, id: u32) {
+        if self.exchanges.remove(&id).is_none() {
+            self.roots.remove(&id);
+        }
+    }
+}
+
+/// The VM's environment variables (`vm_config.environment_variables`) and clock.
+struct VmEnvironment;
+
+impl Environment for VmEnvironment {
+    fn variable(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
+    fn now(&self) -> UnixNanos {
+        host::now()
+    }
+}
