@@ -313,3 +313,15 @@ fn a_client_of_messages_passes_to_anthropic_as_it_is() {
     exchange.response(&headers, Some(stream.as_bytes()), Cut::EveryByte);
     assert_eq!(exchange.response.text(), stream.replace("claude-sonnet-4-5", "claude"));
 }
+
+#[test]
+fn a_body_that_body_model_read_is_json_whatever_it_is_called() {
+    let request = r#"{"requestedModel":"claude","model":"claude","baseModel":"claude",
+        "endpoint":"chat_completions","dialect":"openai"}"#;
+    let mut headers = post(CHAT);
+    headers.retain(|(name, _)| *name != "content-type");
+    headers.push(("content-type", "application/x-www-form-urlencoded"));
+    let mut exchange = at("openai").property("tollgate.request", request);
+    send(&mut exchange, &headers, BODY);
+    assert_eq!(exchange.request.text(), BODY.replace("claude", "gpt-4o"));
+}

@@ -213,14 +213,15 @@ fn sending(
     if settled {
         return Ok(Sending::Pass);
     }
-    // No content type: clients that forget it send JSON.
-    if content_type.is_empty() || is_json(content_type) {
+    // body-model read the model from JSON, whatever the body is called (`curl -d` calls it a form). Without
+    // body-model, no content type is a client that forgot it.
+    if route.requested.is_some() || content_type.is_empty() || is_json(content_type) {
         return Ok(Sending::EditModel);
     }
     Err(ApiError::new(
         415,
         "unsupported_media_type",
-        "the model of this request can only be set in a JSON body",
+        "the model of this request can only be set in a JSON body: send it with `content-type: application/json`",
     ))
 }
 
