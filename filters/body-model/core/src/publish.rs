@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use tollgate_effects::{Direction, Effect, Effects, Headers};
 use tollgate_facts::{Request, key};
+use tollgate_owned_headers::OwnedHeaders;
 
 /// Owned whatever the configuration says: a route or a policy may trust them by their names.
-pub(crate) const OWNED_HEADERS: [&str; 7] = [
+pub(crate) const DEFAULT_HEADERS: [&str; 7] = [
     DEFAULT_MODEL_HEADER,
     DEFAULT_STREAM_HEADER,
     "x-gateway-base-model-name",
@@ -22,7 +23,7 @@ pub(crate) const DEFAULT_MODEL_HEADER: &str = "x-gateway-model-name";
 pub(crate) const DEFAULT_STREAM_HEADER: &str = "x-gateway-stream";
 
 /// Header names by what they tell, lower-case; `None`: not told by header.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Publish {
     /// The model after aliases.
     pub(crate) model: Option<String>,
@@ -30,19 +31,25 @@ pub(crate) struct Publish {
     pub(crate) stream: Option<String>,
     /// The model that serves it.
     pub(crate) base_model: Option<String>,
+    /// These names and the default ones.
+    owned: OwnedHeaders,
 }
 
 impl Publish {
-    /// Takes off what only this filter may write, each name once, and only what is there.
+    /// Under these names.
+    pub(crate) fn new(
+        model: Option<String>,
+        stream: Option<String>,
+        base_model: Option<String>,
+    ) -> Self {
+        let configured = [&model, &stream, &base_model].into_iter().flatten().map(String::as_str);
+        let owned = DEFAULT_HEADERS.into_iter().chain(configured).collect();
+        Self { model, stream, base_model, owned }
+    }
+
+    /// Takes off what only this filter may write.
     pub(crate) fn strip(&self, headers: &Headers<'_>, out: &mut Effects) {
-        let mut taken: Vec<&[u8]> = Vec::new();
-        for (name, _) in headers.iter() {
-            if self.owns(name) && !taken.contains(&name) {
-                taken.push(name);
-                let name = Cow::Owned(String::from_utf8_lossy(name).into_owned());
-                out.push(Effect::RemoveHeader { on: Direction::Request, name });
-            }
-        }
+        self.owned.strip(headers, out);
     }
 
     /// The effects that tell about `request`. The route is not chosen again yet.
@@ -66,27 +73,4 @@ impl Publish {
         let value = request.model.as_bytes().to_vec();
         out.push(Effect::SetFilterState { key: key::MODEL, value });
     }
-
-    fn owns(&self, name: &[u8]) -> bool {
-        let is = |owned: &str| {
-            owned.len() == name.len()
-                && name.iter().map(folded).eq(owned.bytes().map(|b| folded(&b)))
-        };
-        let configured = [&self.model, &self.stream, &self.base_model];
-        OWNED_HEADERS.into_iter().any(is)
-            || configured.into_iter().flatten().any(|name| is(name.as_str()))
-    }
-}
-
-/// `_` counts as `-`, since CGI and WSGI backends cannot tell the two apart.
-fn folded(byte: &u8) -> u8 {
-    match byte {
-        b'_' => b'-',
-        other => other.to_ascii_lowercase(),
-    }
-}
-
-/// Whether two header names are the same, as [`Publish::strip`] compares them.
-pub(crate) fn same_header(one: &str, other: &str) -> bool {
-    one.bytes().map(|b| folded(&b)).eq(other.bytes().map(|b| folded(&b)))
 }

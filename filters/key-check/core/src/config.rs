@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use tollgate_api::Endpoint;
 use tollgate_config::{Problems, Reader, Warning};
 use tollgate_effects::UnixNanos;
+use tollgate_owned_headers::OwnedHeaders;
 
 use crate::credential::CREDENTIAL_HEADERS;
 use crate::keyring::Keyring;
@@ -100,8 +101,8 @@ pub(crate) struct Policy {
     /// The longest key that is looked at.
     pub(crate) max_key_bytes: usize,
     open_paths: Vec<String>,
-    /// Headers to take off, in the form of [`folded`].
-    stripped: Vec<Vec<u8>>,
+    /// Headers to take off: credentials, and what only this filter may write.
+    pub(crate) stripped: OwnedHeaders,
 }
 
 impl Policy {
@@ -111,15 +112,6 @@ impl Policy {
         let path = path.split(|b| *b == b'?').next().unwrap_or_default();
         self.open_paths.iter().any(|open| open.as_bytes() == path)
     }
-
-    /// Whether a header of this name is taken off: a credential, or one that this filter owns.
-    ///
-    /// `_` counts as `-`, since CGI and WSGI backends cannot tell the two apart.
-    pub(crate) fn strips(&self, name: &[u8]) -> bool {
-        self.stripped.iter().any(|stripped| {
-            stripped.len() == name.len() && name.iter().map(folded).eq(stripped.iter().copied())
-        })
-    }
 }
 
 /// Checks `config` as of `now` (0: not known, so nothing counts as expired).
@@ -127,7 +119,7 @@ pub(crate) fn check(config: &[u8], now: UnixNanos) -> Result<(Policy, Vec<Warnin
     let (raw, mut reader) = tollgate_config::read::<Raw>("key-check", config);
     let max_key_bytes = bounded(raw.max_key_bytes, MAX_KEY_BYTES, "maxKeyBytes", &mut reader);
     let max_keys = bounded(raw.max_keys, MAX_KEYS, "maxKeys", &mut reader);
-    let headers = publish::check(&raw.publish, &mut reader);
+    let headers = publish::check(raw.publish, &mut reader);
     if raw.keys.is_empty() {
         reader.problem("keys", "missing: without a key every request would be refused");
     }
@@ -140,9 +132,7 @@ pub(crate) fn check(config: &[u8], now: UnixNanos) -> Result<(Policy, Vec<Warnin
     let stripped = CREDENTIAL_HEADERS
         .into_iter()
         .chain(publish::DEFAULT_HEADERS)
-        .map(String::from)
         .chain(headers.names())
-        .map(|name| name.as_bytes().iter().map(folded).collect())
         .collect();
     let warnings = reader.finish()?;
     Ok((Policy { keyring, max_key_bytes, open_paths: raw.open_paths, stripped }, warnings))
@@ -152,11 +142,6 @@ pub(crate) fn check(config: &[u8], now: UnixNanos) -> Result<(Policy, Vec<Warnin
 #[cfg(feature = "schema")]
 pub fn config_schema() -> schemars::Schema {
     schemars::schema_for!(Raw)
-}
-
-/// A header name's byte, so that names which a backend could confuse are equal.
-fn folded(byte: &u8) -> u8 {
-    if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() }
 }
 
 fn bounded(

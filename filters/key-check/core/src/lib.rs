@@ -15,14 +15,12 @@ mod credential;
 mod keyring;
 mod refusal;
 
-use std::borrow::Cow;
 use std::rc::Rc;
 
 use tollgate_api::Dialect;
 use tollgate_config::Problems;
 use tollgate_effects::{
-    Configured, Context, Direction, Effect, Effects, Environment, Flow, Headers, Phase, Plugin,
-    Stream, Want,
+    Configured, Context, Effect, Effects, Environment, Flow, Headers, Phase, Plugin, Stream, Want,
 };
 
 use config::Policy;
@@ -72,13 +70,13 @@ impl Stream for Check {
     ) -> Flow {
         let path = headers.get(":path").unwrap_or_default();
         if self.policy.is_open(path) {
-            self.strip(headers, out);
+            self.policy.stripped.strip(headers, out);
             out.push(count("tollgate_key_check.open"));
             return Flow::Continue;
         }
         match self.identify(ctx, headers) {
             Ok(key) => {
-                self.strip(headers, out);
+                self.policy.stripped.strip(headers, out);
                 out.extend(key.grants.iter().cloned());
                 out.push(count("tollgate_key_check.allowed"));
                 Flow::Continue
@@ -104,18 +102,6 @@ impl Check {
             return Err(Refusal::Expired);
         }
         Ok(key)
-    }
-
-    /// Takes credentials and owned headers off, each with one host call, and only those that are there.
-    fn strip(&self, headers: &Headers<'_>, out: &mut Effects) {
-        let mut taken: Vec<&[u8]> = Vec::new();
-        for (name, _) in headers.iter() {
-            if !taken.contains(&name) && self.policy.strips(name) {
-                taken.push(name);
-                let name = Cow::Owned(String::from_utf8_lossy(name).into_owned());
-                out.push(Effect::RemoveHeader { on: Direction::Request, name });
-            }
-        }
     }
 }
 

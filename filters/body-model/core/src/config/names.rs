@@ -3,39 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tollgate_config::{Reader, nearest};
+use tollgate_owned_headers::{Forbidden, NameCheck};
 
 use super::{RawModel, RawPublish};
 use crate::document::check_model;
-use crate::publish::{OWNED_HEADERS, Publish, same_header};
+use crate::publish::{DEFAULT_HEADERS, DEFAULT_MODEL_HEADER, DEFAULT_STREAM_HEADER, Publish};
 
-/// Headers that mean something to HTTP, to the host, to backends, or belong to `key-check`.
-const RESERVED: [&str; 22] = [
-    "accept",
-    "api-key",
-    "authorization",
-    "connection",
-    "content-encoding",
-    "content-length",
-    "content-type",
-    "cookie",
-    "expect",
-    "host",
-    "keep-alive",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "via",
-    "x-api-key",
-    "x-gateway-groups",
-    "x-gateway-key-id",
-    "x-gateway-team",
-    "x-gateway-user",
-    "x-goog-api-key",
+/// What header names cannot be: those of credentials, and `key-check`'s.
+const FORBIDDEN: &[Forbidden] = &[
+    Forbidden {
+        names: &["api-key", "authorization", "x-api-key", "x-goog-api-key"],
+        why: "this header carries credentials: choose another one",
+    },
+    Forbidden {
+        names: &["x-gateway-groups", "x-gateway-key-id", "x-gateway-team", "x-gateway-user"],
+        why: "this header tells who is calling: choose another one",
+    },
 ];
-
-/// The longest header name.
-const MAX_HEADER_BYTES: usize = 128;
 
 /// The models there are: well-formed and unique.
 pub(super) fn catalogue(
@@ -94,36 +78,13 @@ pub(super) fn aliases(
     aliases
 }
 
-/// Header names: tokens, not reserved, each used once.
+/// Header names by what they tell.
 pub(super) fn headers(raw: RawPublish, reader: &mut Reader) -> Publish {
-    let mut taken: Vec<(&str, String)> = Vec::new();
-    let mut check = |path: &'static str, own: &str, name: Option<String>| {
-        let name = name?.to_ascii_lowercase();
-        let is = |other: &&str| same_header(other, &name);
-        if !is_token(&name) {
-            let expected = format!(
-                "not a header name: expected letters, digits, `-` and `_`, at most \
-                 {MAX_HEADER_BYTES}, such as `{own}`"
-            );
-            reader.problem(path, expected);
-        } else if RESERVED.iter().any(is) || name.starts_with("x-envoy-") {
-            reader.problem(path, "this header has a meaning of its own: choose another one");
-        } else if OWNED_HEADERS.iter().any(|owned| is(owned) && *owned != own) {
-            reader.problem(path, format!("this header tells something else: choose `{own}`"));
-        } else if let Some((other, _)) = taken.iter().find(|(_, taken)| same_header(taken, &name)) {
-            reader.problem(path, format!("the same header as {other}: one would hide the other"));
-        }
-        taken.push((path, name.clone()));
-        Some(name)
-    };
-    Publish {
-        model: check("publish.model", "x-gateway-model-name", raw.model),
-        stream: check("publish.stream", "x-gateway-stream", raw.stream),
-        base_model: check("publish.baseModel", "x-gateway-base-model-name", raw.base_model),
-    }
-}
-
-fn is_token(name: &str) -> bool {
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-    (1..=MAX_HEADER_BYTES).contains(&name.len()) && name.bytes().all(allowed)
+    let mut names = NameCheck::new(FORBIDDEN, &DEFAULT_HEADERS);
+    let mut check = |path, own, name| names.check(path, own, name, reader);
+    Publish::new(
+        check("publish.model", DEFAULT_MODEL_HEADER, raw.model),
+        check("publish.stream", DEFAULT_STREAM_HEADER, raw.stream),
+        check("publish.baseModel", "x-gateway-base-model-name", raw.base_model),
+    )
 }

@@ -5,32 +5,20 @@ use std::borrow::Cow;
 use tollgate_config::Reader;
 use tollgate_effects::{Direction, Effect};
 use tollgate_facts::Caller;
+use tollgate_owned_headers::{Forbidden, NameCheck};
 
-use super::{RawPublish, folded};
+use super::RawPublish;
 use crate::credential::CREDENTIAL_HEADERS;
 
 /// Owned whatever the configuration says: a backend or a policy may trust them by their names.
 pub(super) const DEFAULT_HEADERS: [&str; 4] =
     ["x-gateway-key-id", "x-gateway-user", "x-gateway-team", "x-gateway-groups"];
 
-/// Headers that mean something to HTTP or to the host itself.
-const RESERVED: [&str; 12] = [
-    "connection",
-    "content-encoding",
-    "content-length",
-    "content-type",
-    "cookie",
-    "host",
-    "keep-alive",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "via",
-];
-
-/// The longest header name.
-const MAX_NAME_BYTES: usize = 128;
+/// What header names cannot be.
+const FORBIDDEN: &[Forbidden] = &[Forbidden {
+    names: &CREDENTIAL_HEADERS,
+    why: "this header carries credentials, which are taken off",
+}];
 
 /// Header names that were asked for, lower-case.
 #[derive(Default)]
@@ -43,8 +31,11 @@ pub(super) struct Publish {
 
 impl Publish {
     /// All of them.
-    pub(super) fn names(&self) -> impl Iterator<Item = String> + '_ {
-        [&self.key_id, &self.user, &self.team, &self.groups].into_iter().flatten().cloned()
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        [&self.key_id, &self.user, &self.team, &self.groups]
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
     }
 
     /// The effects that write the headers for `caller`; what it does not have is not written.
@@ -68,42 +59,14 @@ impl Publish {
     }
 }
 
-/// Checks the names: tokens, not reserved, each used once.
-pub(super) fn check(raw: &RawPublish, reader: &mut Reader) -> Publish {
-    let asked = [
-        ("publish.keyId", &raw.key_id),
-        ("publish.user", &raw.user),
-        ("publish.team", &raw.team),
-        ("publish.groups", &raw.groups),
-    ];
-    let mut taken: Vec<(&str, Vec<u8>)> = Vec::new();
-    let mut checked = asked.map(|(path, name)| {
-        let name = name.as_ref()?;
-        let form: Vec<u8> = name.as_bytes().iter().map(folded).collect();
-        let is = |other: &&str| other.as_bytes() == form.as_slice();
-        if !is_token(name) {
-            reader.problem(
-                path,
-                format!(
-                    "not a header name: expected letters, digits, `-` and `_`, at most \
-                     {MAX_NAME_BYTES}, such as `x-gateway-user`"
-                ),
-            );
-        } else if CREDENTIAL_HEADERS.iter().any(is) {
-            reader.problem(path, "this header carries credentials, which are taken off");
-        } else if RESERVED.iter().any(is) || form.starts_with(b"x-envoy-") {
-            reader.problem(path, "this header has a meaning of its own: choose another one");
-        } else if let Some((other, _)) = taken.iter().find(|(_, taken)| *taken == form) {
-            reader.problem(path, format!("the same header as {other}: one would hide the other"));
-        }
-        taken.push((path, form));
-        Some(name.to_ascii_lowercase())
-    });
-    let [key_id, user, team, groups] = &mut checked;
-    Publish { key_id: key_id.take(), user: user.take(), team: team.take(), groups: groups.take() }
-}
-
-fn is_token(name: &str) -> bool {
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-    (1..=MAX_NAME_BYTES).contains(&name.len()) && name.bytes().all(allowed)
+/// Checks the names.
+pub(super) fn check(raw: RawPublish, reader: &mut Reader) -> Publish {
+    let mut names = NameCheck::new(FORBIDDEN, &DEFAULT_HEADERS);
+    let mut check = |path, own, name| names.check(path, own, name, reader);
+    Publish {
+        key_id: check("publish.keyId", "x-gateway-key-id", raw.key_id),
+        user: check("publish.user", "x-gateway-user", raw.user),
+        team: check("publish.team", "x-gateway-team", raw.team),
+        groups: check("publish.groups", "x-gateway-groups", raw.groups),
+    }
 }
