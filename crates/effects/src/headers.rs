@@ -58,12 +58,32 @@ impl<'a> Headers<'a> {
         self.pairs.iter().copied()
     }
 
+    /// Whether the body is encoded in a way that must be undone to read it (RFC 9110, section 8.4):
+    /// any content coding but `identity`, in any case, listed or in repeated headers.
+    pub fn is_encoded(&self) -> bool {
+        self.all("content-encoding")
+            .flat_map(|value| value.split(|b| *b == b','))
+            .map(<[u8]>::trim_ascii)
+            .any(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity"))
+    }
+
+    /// The media type of the body, as [`media_type`]; empty if none is given.
+    pub fn media_type(&self) -> Vec<u8> {
+        media_type(self.get("content-type").unwrap_or_default())
+    }
+
     /// The `content-length`, if there is exactly one that is a number.
     pub fn content_length(&self) -> Option<u64> {
         let mut values = self.all("content-length");
         let only = values.next().filter(|_| values.next().is_none())?;
         std::str::from_utf8(only).ok()?.trim().parse().ok()
     }
+}
+
+/// The media type of a `content-type` without its parameters, in lower case.
+pub fn media_type(content_type: &[u8]) -> Vec<u8> {
+    let essence = content_type.split(|b| *b == b';').next().unwrap_or_default();
+    essence.trim_ascii().to_ascii_lowercase()
 }
 
 fn length_at(map: &[u8], at: usize) -> Option<u32> {
@@ -121,6 +141,30 @@ mod tests {
         }
         assert!(Headers::from_wire(&[0xff; 4]).is_none());
         assert!(Headers::from_wire(&[0xff; 64]).is_none());
+    }
+
+    #[test]
+    fn any_coding_but_identity_encodes() {
+        for (values, encoded) in [
+            (&[][..], false),
+            (&[""], false),
+            (&["identity"], false),
+            (&["Identity, identity"], false),
+            (&["gzip"], true),
+            (&["identity, gzip"], true),
+            (&["identity", "br"], true),
+        ] {
+            let pairs: Vec<_> = values.iter().map(|v| ("content-encoding", *v)).collect();
+            let map = wire(&pairs);
+            assert_eq!(Headers::from_wire(&map).unwrap().is_encoded(), encoded, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn a_media_type_has_no_parameters_and_no_case() {
+        let map = wire(&[("content-type", " Text/Event-Stream ; charset=utf-8")]);
+        assert_eq!(Headers::from_wire(&map).unwrap().media_type(), b"text/event-stream");
+        assert!(Headers::default().media_type().is_empty());
     }
 
     #[test]

@@ -23,5 +23,5 @@ pub mod testkit;
 
 pub use context::{Context, Environment, Properties, UnixNanos};
 pub use effect::{Direction, Effect, Effects, LogLevel, Reply};
-pub use headers::Headers;
+pub use headers::{Headers, media_type};
 pub use stream::{Body, Configured, Flow, Phase, Plugin, Stream, Want};

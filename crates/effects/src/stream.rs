@@ -15,11 +15,9 @@ pub enum Flow {
     Pause,
 }
 
-/// A callback of the host.
+/// A callback of the host that a core can do without; request headers are always delivered.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Phase {
-    /// Request headers. Always delivered.
-    RequestHeaders,
     /// A piece of the request body.
     RequestBody,
     /// Response headers.

@@ -102,7 +102,7 @@ impl Request {
         if !expects_body && headers.contains("upgrade") {
             return Err(Refusal::Upgrade);
         }
-        if headers.all("content-encoding").any(is_encoding) {
+        if headers.is_encoded() {
             return Err(Refusal::Encoded);
         }
         let limit = self.config.limits.body;
@@ -154,14 +154,6 @@ fn rename(model: &str, found: &Found, has_content_length: bool, out: &mut Effect
             value: new_len.to_string().into_bytes(),
         });
     }
-}
-
-/// Whether a `content-encoding` names anything but the identity.
-fn is_encoding(value: &[u8]) -> bool {
-    value
-        .split(|b| *b == b',')
-        .map(<[u8]>::trim_ascii)
-        .any(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity"))
 }
 
 fn refuse(refusal: &Refusal, dialect: Dialect, out: &mut Effects) -> Flow {

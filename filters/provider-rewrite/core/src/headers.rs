@@ -14,12 +14,13 @@ use crate::config::{Config, Credential, Provider};
 use crate::original::Original;
 
 /// Request headers that every provider may see.
-const ALLOWED: [&str; 11] = [
+const ALLOWED: [&str; 12] = [
     ":authority",
     ":method",
     ":path",
     ":scheme",
     "accept",
+    "content-encoding",
     "content-length",
     "content-type",
     "traceparent",
@@ -189,25 +190,10 @@ pub(crate) fn clean_response(headers: &Headers<'_>, out: &mut Effects) {
     }
 }
 
-/// The value of a content type without parameters, in lower case.
-pub(crate) fn media_type(content_type: Option<&[u8]>) -> Vec<u8> {
-    let value = content_type.unwrap_or_default();
-    let value = value.split(|b| *b == b';').next().unwrap_or_default();
-    value.trim_ascii().to_ascii_lowercase()
-}
-
 /// Whether `media_type` is JSON (`application/json`, `application/problem+json`, …).
 pub(crate) fn is_json(media_type: &[u8]) -> bool {
     media_type == b"application/json"
         || (media_type.starts_with(b"application/") && media_type.ends_with(b"+json"))
-}
-
-/// Whether the body is encoded in a way other than `identity`.
-pub(crate) fn is_encoded(headers: &Headers<'_>) -> bool {
-    headers.all("content-encoding").any(|value| {
-        let value = value.trim_ascii();
-        !value.is_empty() && !value.eq_ignore_ascii_case(b"identity")
-    })
 }
 
 /// The credential without `Bearer`, which the provider's header has or has not by itself.
@@ -220,6 +206,8 @@ fn without_scheme(value: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
+    use tollgate_effects::media_type;
+
     use super::*;
 
     #[test]
@@ -232,7 +220,7 @@ mod tests {
             ("application/jsonl", false),
             ("", false),
         ] {
-            assert_eq!(is_json(&media_type(Some(value.as_bytes()))), json, "{value}");
+            assert_eq!(is_json(&media_type(value.as_bytes())), json, "{value}");
         }
     }
 

@@ -325,3 +325,18 @@ fn a_body_that_body_model_read_is_json_whatever_it_is_called() {
     send(&mut exchange, &headers, BODY);
     assert_eq!(exchange.request.text(), BODY.replace("claude", "gpt-4o"));
 }
+
+#[test]
+fn a_body_that_passes_unread_keeps_its_coding() {
+    for provider in ["plain", "openai"] {
+        let mut headers = post("/v1/files");
+        headers.push(("content-encoding", "gzip"));
+        headers.retain(|(name, _)| *name != "content-type");
+        let request = r#"{"requestedModel":"m","model":"m","baseModel":"m",
+            "endpoint":"chat_completions","dialect":"openai"}"#;
+        let mut exchange = at(provider).property(MODEL, "m").property("tollgate.request", request);
+        send(&mut exchange, &headers, "\u{1f}");
+        assert_eq!(exchange.request.text(), "\u{1f}", "{provider}");
+        assert_eq!(exchange.request.header("content-encoding").as_deref(), Some("gzip"));
+    }
+}

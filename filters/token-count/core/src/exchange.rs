@@ -11,7 +11,7 @@ use tollgate_facts::{Request, Usage, UsageStatus, key, publish};
 use crate::Shared;
 use crate::metrics;
 use crate::request::RequestScan;
-use crate::response::{Response, is_encoded};
+use crate::response::Response;
 
 /// The filter's side of one exchange.
 pub struct Exchange {
@@ -135,7 +135,7 @@ impl Stream for Exchange {
         self.known_to_stream = fact.as_ref().is_some_and(|fact| fact.stream);
         let may_stream = fact.as_ref().is_none_or(|fact| fact.stream);
         self.model = fact.map(|fact| fact.model).filter(|model| !model.is_empty());
-        if end || is_encoded(headers) {
+        if end || headers.is_encoded() {
             return Flow::Continue;
         }
         let config = &self.shared.config;

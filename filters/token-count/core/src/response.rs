@@ -24,14 +24,11 @@ impl Response {
     /// The reader for a response with `headers`. `asked`: only this filter wants the stream's usage
     /// event, so the client must not see it.
     pub(crate) fn new(headers: &Headers<'_>, asked: bool, config: &Config) -> Self {
-        if is_encoded(headers) {
+        if headers.is_encoded() {
             return Self::Opaque;
         }
-        let content_type = headers.get("content-type").unwrap_or_default();
-        match content_type.split(|b| *b == b';').next() {
-            Some(essence) if essence.trim_ascii().eq_ignore_ascii_case(b"text/event-stream") => {
-                Self::Events(Events::new(asked, config))
-            }
+        match headers.media_type().as_slice() {
+            b"text/event-stream" => Self::Events(Events::new(asked, config)),
             _ => Self::Json(Box::new(Json::new(config))),
         }
     }
@@ -68,12 +65,6 @@ impl Response {
         };
         with_status(seen, UsageStatus::Partial)
     }
-}
-
-/// Whether a body with these headers is compressed, so not readable here.
-pub(crate) fn is_encoded(headers: &Headers<'_>) -> bool {
-    let mut values = headers.all("content-encoding");
-    values.any(|value| !matches!(value.trim_ascii(), b"" | b"identity"))
 }
 
 fn with_status(usage: Option<Usage>, status: UsageStatus) -> Usage {

@@ -9,7 +9,7 @@ mod stream;
 
 use std::rc::Rc;
 
-use tollgate_api::Dialect as ClientDialect;
+use tollgate_api::{ApiError, Dialect as ClientDialect};
 use tollgate_effects::{Body, Context, Effects, Flow, Headers, Phase, Stream, Want};
 use tollgate_facts::{Caller, Request};
 
@@ -79,6 +79,13 @@ impl Attempt {
         }
     }
 
+    /// Ends the attempt, and with it the request.
+    fn refuse(&mut self, error: ApiError, out: &mut Effects) -> Flow {
+        self.route = None;
+        out.push(error.reply(self.client));
+        Flow::Pause
+    }
+
     fn provider(&self) -> Option<&Provider> {
         self.config.providers.get(self.route.as_ref()?.provider)
     }
@@ -87,7 +94,6 @@ impl Attempt {
 impl Stream for Attempt {
     fn wants(&self, phase: Phase) -> Want {
         match phase {
-            Phase::RequestHeaders => Want::Pieces,
             Phase::RequestBody => match self.sending {
                 Sending::EditModel | Sending::Translate => Want::Whole,
                 Sending::Pass => Want::Nothing,
@@ -105,25 +111,13 @@ impl Stream for Attempt {
         end: bool,
         out: &mut Effects,
     ) -> Flow {
-        match self.request_headers(ctx, headers, end, out) {
-            Ok(flow) => flow,
-            Err(error) => {
-                self.route = None;
-                out.push(error.reply(self.client));
-                Flow::Pause
-            }
-        }
+        let decided = self.request_headers(ctx, headers, end, out);
+        decided.unwrap_or_else(|error| self.refuse(error, out))
     }
 
     fn on_request_body(&mut self, _: Context<'_>, body: Body<'_>, out: &mut Effects) -> Flow {
-        match self.request_body(body, out) {
-            Ok(flow) => flow,
-            Err(error) => {
-                self.route = None;
-                out.push(error.reply(self.client));
-                Flow::Pause
-            }
-        }
+        let decided = self.request_body(body, out);
+        decided.unwrap_or_else(|error| self.refuse(error, out))
     }
 
     fn on_response_headers(

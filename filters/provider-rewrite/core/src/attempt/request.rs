@@ -1,13 +1,15 @@
 //! The request: where it goes, under which headers, with which body.
 
 use tollgate_api::{ApiError, Dialect as ClientDialect, Endpoint};
-use tollgate_effects::{Body, Context, Direction, Effect, Effects, Flow, Headers, LogLevel};
+use tollgate_effects::{
+    Body, Context, Direction, Effect, Effects, Flow, Headers, LogLevel, media_type,
+};
 use tollgate_facts::{Caller, Request, key};
 
 use super::{Attempt, Names, Route, Sending, path};
 use crate::chat::ChatRequest;
 use crate::config::{Credential, Provider, Secret};
-use crate::headers::{NoCredential, Outgoing, is_encoded, is_json, media_type};
+use crate::headers::{NoCredential, Outgoing, is_json};
 use crate::model;
 use crate::original::Original;
 use crate::providers::{ChatTranslation, To};
@@ -73,7 +75,7 @@ impl Attempt {
             secret: secret(provider, &original),
         };
         let content_type = original.header("content-type");
-        let content_type = media_type(content_type.as_deref());
+        let content_type = media_type(content_type.as_deref().unwrap_or_default());
         self.sending = sending(&route, provider, end, &content_type)?;
         if self.sending == Sending::Pass {
             self.names = unread_names(&route, provider);
@@ -82,7 +84,7 @@ impl Attempt {
         if self.sending == Sending::Pass {
             return Ok(Flow::Continue);
         }
-        if is_encoded(headers) {
+        if headers.is_encoded() {
             return Err(ApiError::new(
                 415,
                 "unsupported_content_encoding",

@@ -11,7 +11,7 @@ use crate::errors::{
     CONTEXT_LENGTH_EXCEEDED, ProviderError, bad_response, client_status, contains_secret,
     for_client,
 };
-use crate::headers::{clean_response, is_encoded, is_json, media_type};
+use crate::headers::{clean_response, is_json};
 use crate::model::quoted;
 use crate::providers::{Dialect, StreamOptions};
 use crate::restamp::{StreamRestamp, places};
@@ -62,7 +62,7 @@ impl Attempt {
         if !(200..300).contains(&status) {
             return self.error_headers(status, headers, end, out);
         }
-        let is_stream = media_type(headers.get("content-type")).as_slice() == b"text/event-stream";
+        let is_stream = headers.media_type().as_slice() == b"text/event-stream";
         match route.translation {
             Some(translation) => {
                 if let Some(error) = unusable(headers, end, is_stream) {
@@ -89,7 +89,7 @@ impl Attempt {
             }
             None => {
                 let restamps = self.names.client_model != self.names.wire_model;
-                if end || !restamps || is_encoded(headers) {
+                if end || !restamps || headers.is_encoded() {
                     return Flow::Continue;
                 }
                 if is_stream {
@@ -101,7 +101,7 @@ impl Attempt {
                     out.push(remove("content-length"));
                     return Flow::Continue;
                 }
-                if !is_json(&media_type(headers.get("content-type"))) {
+                if !is_json(&headers.media_type()) {
                     return Flow::Continue;
                 }
                 self.answering = Answering::Restamp;
@@ -183,7 +183,7 @@ impl Attempt {
         if end {
             return Flow::Continue;
         }
-        self.answering = Answering::Error { status, is_encoded: is_encoded(headers) };
+        self.answering = Answering::Error { status, is_encoded: headers.is_encoded() };
         Flow::Pause
     }
 
@@ -275,7 +275,7 @@ fn is_local_reply(ctx: Context<'_>) -> bool {
 
 /// Why a successful answer cannot be translated, as far as the headers tell.
 fn unusable(headers: &Headers<'_>, end: bool, is_stream: bool) -> Option<ApiError> {
-    if is_encoded(headers) {
+    if headers.is_encoded() {
         // `accept-encoding` was removed.
         return Some(ApiError::new(
             502,
@@ -286,7 +286,7 @@ fn unusable(headers: &Headers<'_>, end: bool, is_stream: bool) -> Option<ApiErro
     if end {
         return Some(bad_response("the provider's answer is empty"));
     }
-    let readable = is_stream || is_json(&media_type(headers.get("content-type")));
+    let readable = is_stream || is_json(&headers.media_type());
     (!readable).then(|| bad_response("the provider's answer is neither JSON nor an event stream"))
 }
 

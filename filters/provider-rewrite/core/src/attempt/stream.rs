@@ -43,6 +43,7 @@ impl Translation {
                 },
                 Piece::Raw(_) => {
                     *is_over = true;
+                    translator.usage_so_far(&mut out);
                     chat::error(&bad_response("an event of the provider is too long"), &mut out);
                     return;
                 }
@@ -55,11 +56,13 @@ impl Translation {
                 }
                 Step::Failed(status, error) => {
                     *is_over = true;
+                    translator.usage_so_far(&mut out);
                     chat::error(&for_client(status, Some(&error), secret.as_ref()), &mut out);
                     chat::done(&mut out);
                 }
                 Step::Unreadable => {
                     *is_over = true;
+                    translator.usage_so_far(&mut out);
                     chat::error(&unreadable(), &mut out);
                 }
             }
@@ -67,6 +70,7 @@ impl Translation {
         if end && !*is_over {
             // No `[DONE]`: a client must not take this for a complete answer.
             *is_over = true;
+            translator.usage_so_far(&mut out);
             chat::error(&bad_response("the provider's stream broke off"), &mut out);
         }
         out

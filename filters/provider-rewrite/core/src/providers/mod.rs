@@ -67,6 +67,10 @@ pub(crate) struct StreamOptions {
 pub(crate) trait Translator {
     /// Translates an event's data; what the client gets is appended to `out`.
     fn push(&mut self, data: &[u8], out: &mut Vec<u8>) -> Step;
+
+    /// Appends the chunk with the usage so far, if the client asked for one and the provider gave any:
+    /// for a stream that does not come to its end, whose tokens are paid for all the same.
+    fn usage_so_far(&self, out: &mut Vec<u8>);
 }
 
 /// What a translated event means for the stream.

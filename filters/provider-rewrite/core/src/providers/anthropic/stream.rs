@@ -91,6 +91,12 @@ impl Translator for MessageStream {
         }
         Step::More
     }
+
+    fn usage_so_far(&self, out: &mut Vec<u8>) {
+        if self.options.include_usage && self.usage != Usage::default() {
+            self.options.chunks.usage(self.usage.into(), out);
+        }
+    }
 }
 
 impl MessageStream {

@@ -243,7 +243,7 @@ pub(crate) struct AnswerBlock<'a> {
 }
 
 /// Token counts; in a stream each is the total so far, where it is given.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq)]
 pub(crate) struct Usage {
     #[serde(default)]
     pub(crate) input_tokens: Option<u64>,
@@ -257,7 +257,7 @@ pub(crate) struct Usage {
     pub(crate) output_tokens_details: Option<OutputDetails>,
 }
 
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq)]
 pub(crate) struct OutputDetails {
     #[serde(default)]
     pub(crate) thinking_tokens: Option<u64>,
