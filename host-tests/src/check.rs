@@ -20,7 +20,6 @@ const CHECKERS: &[Checker] = &[
     Checker::of::<body_model_core::BodyModel>(body_model_core::config_schema),
     Checker::of::<token_count_core::TokenCount>(token_count_core::config_schema),
     Checker::of::<provider_rewrite_core::ProviderRewrite>(provider_rewrite_core::config_schema),
-    Checker::of::<provider_rewrite_core::ProviderRewrite>(provider_rewrite_core::config_schema),
 ];
 
 impl Checker {
