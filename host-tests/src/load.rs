@@ -5,18 +5,21 @@
 //! together.
 
 mod body;
+mod callout;
+mod chain;
+mod exchange;
 mod times;
+
+pub use chain::config_json;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
 use tollgate_config::{Problem, nearest};
 
-use crate::modules;
 use crate::plan::{self, Plan};
-use crate::scenario::{self, Chunks, HeaderMap, HeaderValue, Link, Scenario};
+use crate::scenario::{Chunks, HeaderMap, HeaderValue, Scenario};
 use body::Source;
 
 /// A file that is not a scenario: which, and every problem known of it.
@@ -160,199 +163,20 @@ impl Loader {
             .enumerate()
             .map(|(i, exchange)| self.exchange(i, exchange))
             .collect();
-        Plan { path: path.to_owned(), clock_nanos, callouts, chain, exchanges, scenario }
+        let workers = scenario.workers.unwrap_or(1).max(1);
+        for (i, exchange) in scenario.exchanges.iter().enumerate() {
+            if let Some(worker) = exchange.worker.filter(|worker| *worker >= workers) {
+                let text =
+                    format!("found {worker}, expected less than `workers`, which is {workers}");
+                self.note(format!("exchanges[{i}].worker"), text);
+            }
+        }
+        let profile = scenario.profile.unwrap_or_default();
+        Plan { path: path.to_owned(), profile, clock_nanos, callouts, chain, exchanges, scenario }
     }
 
     fn note(&mut self, path: impl Into<String>, message: impl Into<String>) {
         self.problems.push(problem(path, message));
-    }
-
-    fn filter(&mut self, at: &str, link: &Link, before: &[plan::Filter]) -> Option<plan::Filter> {
-        let (stem, wasm) = match (&link.filter, &link.wasm) {
-            (Some(name), None) => match modules::path(name) {
-                Ok(path) => (name.clone(), path),
-                Err(unknown) => {
-                    self.note(format!("{at}.filter"), unknown.to_string());
-                    return None;
-                }
-            },
-            (None, Some(file)) => {
-                let path = self.folder.join(file);
-                if !path.is_file() {
-                    self.note(format!("{at}.wasm"), format!("no file `{}`", path.display()));
-                    return None;
-                }
-                let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned());
-                (stem.unwrap_or_default(), path)
-            }
-            (Some(_), Some(_)) => {
-                self.note(at, "found both `filter` and `wasm`, expected one of them");
-                return None;
-            }
-            (None, None) => {
-                self.note(at, "found neither `filter` nor `wasm`, expected one of them");
-                return None;
-            }
-        };
-        let taken = |name: &str| before.iter().any(|other| other.name == name);
-        let name = std::iter::once(stem.clone())
-            .chain((2..).map(|n: usize| format!("{stem}-{n}")))
-            .find(|name| !taken(name))
-            .unwrap_or(stem);
-        Some(plan::Filter {
-            name,
-            wasm,
-            config: self.config(at, link),
-            at: link.at,
-            allow_on_headers_stop_iteration: link.allow_on_headers_stop_iteration.unwrap_or(true),
-            failure_policy: link.failure_policy,
-        })
-    }
-
-    fn config(&mut self, at: &str, link: &Link) -> Vec<u8> {
-        match (&link.config, &link.config_file) {
-            (None, None) => Vec::new(),
-            (Some(_), Some(_)) => {
-                self.note(at, "found both `config` and `configFile`, expected at most one");
-                Vec::new()
-            }
-            (Some(Value::String(text)), None) => text.clone().into_bytes(),
-            (Some(value), None) => {
-                if link.filter.is_some() && !value.is_object() {
-                    self.note(format!("{at}.config"), "expected an object, or the text to give");
-                }
-                value.to_string().into_bytes()
-            }
-            (None, Some(file)) => {
-                let at = format!("{at}.configFile");
-                let Some(bytes) = self.read(&at, file) else { return Vec::new() };
-                match config_json(Path::new(file), bytes) {
-                    Ok(json) => json,
-                    Err(message) => {
-                        self.note(at, message);
-                        Vec::new()
-                    }
-                }
-            }
-        }
-    }
-
-    fn callout(&mut self, at: &str, answer: &scenario::Callout) -> plan::Callout {
-        let source = Source {
-            json: answer.json.as_ref(),
-            text: answer.body.as_deref(),
-            base64: answer.body_base64.as_deref(),
-            file: answer.body_file.as_deref(),
-            sse: None,
-        };
-        let mut headers = self.headers(&format!("{at}.headers"), &answer.headers);
-        let body = self.body(at, &source);
-        if let Some((_, content_type)) = &body {
-            body::imply(&mut headers, "content-type", *content_type);
-        }
-        plan::Callout {
-            status: self.status(at, answer.status),
-            headers,
-            body: body.map(|(bytes, _)| bytes).unwrap_or_default(),
-            delay_nanos: answer.delay_ms.saturating_mul(1_000_000),
-        }
-    }
-
-    fn exchange(&mut self, i: usize, exchange: &scenario::Exchange) -> plan::Exchange {
-        let at = format!("exchanges[{i}]");
-        let advance_nanos = exchange.advance.as_deref().map_or(0, |text| {
-            times::duration(text).unwrap_or_else(|| {
-                self.note(
-                    format!("{at}.advance"),
-                    format!("found `{text}`, expected a duration such as `30s`, `5ms` or `1h`"),
-                );
-                0
-            })
-        });
-        plan::Exchange {
-            name: exchange.name.clone().unwrap_or_else(|| (i + 1).to_string()),
-            advance_nanos,
-            concurrent: exchange.concurrent,
-            request: self.request(&format!("{at}.request"), &exchange.request),
-            upstream: exchange
-                .upstream
-                .iter()
-                .enumerate()
-                .map(|(k, upstream)| self.upstream(&format!("{at}.upstream[{k}]"), upstream))
-                .collect(),
-            expect: exchange.expect.clone(),
-        }
-    }
-
-    fn request(&mut self, at: &str, request: &scenario::Request) -> plan::Request {
-        let source = Source {
-            json: request.json.as_ref(),
-            text: request.body.as_deref(),
-            base64: request.body_base64.as_deref(),
-            file: request.body_file.as_deref(),
-            sse: None,
-        };
-        if request.path.is_empty() {
-            self.note(format!("{at}.path"), "found nothing, expected a path such as `/v1/models`");
-        }
-        let mut headers = self.headers(&format!("{at}.headers"), &request.headers);
-        let authority = match headers.iter().position(|(name, _)| name == "host") {
-            Some(host) => String::from_utf8_lossy(&headers.remove(host).1).into_owned(),
-            None => "gateway.test".to_owned(),
-        };
-        if headers.iter().any(|(name, _)| name == "host") {
-            self.note(format!("{at}.headers.host"), "found several, expected one");
-        }
-        let trailers = self.headers(&format!("{at}.trailers"), &request.trailers);
-        let body = self.pieces(at, &source, &request.chunks, &mut headers, !trailers.is_empty());
-        let method = match (&request.method, &body) {
-            (Some(method), _) => method.clone(),
-            (None, Some(_)) => "POST".to_owned(),
-            (None, None) => "GET".to_owned(),
-        };
-        plan::Request {
-            method,
-            path: request.path.clone(),
-            authority,
-            headers,
-            body,
-            trailers,
-            abort_after_bytes: request.abort_after_bytes,
-        }
-    }
-
-    fn upstream(&mut self, at: &str, upstream: &scenario::Upstream) -> plan::Upstream {
-        let source = Source {
-            json: upstream.json.as_ref(),
-            text: upstream.body.as_deref(),
-            base64: upstream.body_base64.as_deref(),
-            file: upstream.body_file.as_deref(),
-            sse: upstream.sse.as_deref(),
-        };
-        let status = self.status(at, upstream.status);
-        let mut headers = self.headers(&format!("{at}.headers"), &upstream.headers);
-        let trailers = self.headers(&format!("{at}.trailers"), &upstream.trailers);
-        // With its length announced, a body that came whole would be complete in spite of the cut.
-        let open_ended = upstream.reset || !trailers.is_empty();
-        let body = self.pieces(at, &source, &upstream.chunks, &mut headers, open_ended);
-        if body.is_none() && !open_ended && !matches!(status, 100..=199 | 204 | 304) {
-            body::imply_length(&mut headers, 0);
-        }
-        plan::Upstream {
-            host_metadata: upstream
-                .host_metadata
-                .iter()
-                .map(|(namespace, members)| {
-                    let members = members.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
-                    (namespace.clone(), members)
-                })
-                .collect(),
-            status,
-            headers,
-            body,
-            trailers,
-            reset: upstream.reset,
-        }
     }
 
     fn status(&mut self, at: &str, status: Option<u16>) -> u16 {
@@ -436,31 +260,6 @@ impl Loader {
         std::fs::read(&path)
             .map_err(|error| self.note(at, format!("cannot read `{}`: {error}", path.display())))
             .ok()
-    }
-}
-
-/// The plugin configuration that `file` holds, as JSON. Text that is JSON stays as it is, so that a
-/// filter sees what its writer wrote; other than YAML or JSON (by name) it is not touched.
-///
-/// # Errors
-///
-/// What is wrong with the YAML, and where.
-pub fn config_json(file: &Path, bytes: Vec<u8>) -> Result<Vec<u8>, String> {
-    let extension = file.extension().and_then(|e| e.to_str()).unwrap_or("yaml");
-    let is_yaml = matches!(extension, "yaml" | "yml");
-    if !is_yaml || serde_json::from_slice::<serde::de::IgnoredAny>(&bytes).is_ok() {
-        return Ok(bytes);
-    }
-    if bytes.trim_ascii().is_empty() {
-        return Ok(Vec::new());
-    }
-    let value: serde_yaml_ng::Value = serde_yaml_ng::from_slice(&bytes)
-        .map_err(|error| format!("not valid YAML or JSON: {error}"))?;
-    match value {
-        // A file of comments: nothing configured.
-        serde_yaml_ng::Value::Null => Ok(Vec::new()),
-        value => serde_json::to_vec(&value)
-            .map_err(|error| format!("YAML that JSON cannot express: {error}")),
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::scenario::{Expect, FailurePolicy, HostName, Position, Scenario};
+use crate::scenario::{Expect, FailurePolicy, HostName, Position, Profile, Scenario};
 
 /// A scenario with nothing left to look up.
 #[derive(Clone, Debug)]
@@ -15,6 +15,8 @@ pub struct Plan {
     pub path: PathBuf,
     /// The file's content.
     pub scenario: Scenario,
+    /// The host that the wasmtime host mirrors.
+    pub profile: Profile,
     /// Virtual time at the start, in nanoseconds since 1970.
     pub clock_nanos: Option<u64>,
     /// Answers to callouts, per cluster, in order.
@@ -36,6 +38,12 @@ pub struct Filter {
     pub config: Vec<u8>,
     /// Where it runs.
     pub at: Position,
+    /// `vm_id`: what it shares a VM, shared data and queues with.
+    pub vm_id: String,
+    /// The VM's configuration as the module gets it.
+    pub vm_config: Vec<u8>,
+    /// `root_id`.
+    pub root_id: String,
     /// Envoy's `allow_on_headers_stop_iteration`.
     pub allow_on_headers_stop_iteration: bool,
     /// What a trap does.
@@ -45,17 +53,46 @@ pub struct Filter {
 /// A header map in order; values are any bytes.
 pub type Headers = Vec<(String, Vec<u8>)>;
 
-/// An answer to a callout.
+/// What comes of a callout.
 #[derive(Clone, Debug)]
 pub struct Callout {
-    /// HTTP status.
-    pub status: u16,
-    /// Headers; no pseudo-headers.
-    pub headers: Headers,
-    /// The body.
-    pub body: Vec<u8>,
-    /// Virtual time until it comes, in nanoseconds.
+    /// The answer.
+    pub answer: CalloutAnswer,
+    /// Time until it comes, in nanoseconds.
     pub delay_nanos: u64,
+}
+
+/// What a callout is answered with.
+#[derive(Clone, Debug)]
+pub enum CalloutAnswer {
+    /// An HTTP response.
+    Http {
+        /// HTTP status.
+        status: u16,
+        /// Headers; no pseudo-headers.
+        headers: Headers,
+        /// The body.
+        body: Vec<u8>,
+        /// Trailers; empty is none.
+        trailers: Headers,
+    },
+    /// A gRPC response.
+    Grpc {
+        /// Status code.
+        status: u8,
+        /// Status message.
+        message: String,
+        /// Metadata before the first message.
+        initial_metadata: Headers,
+        /// Serialized messages.
+        messages: Vec<Vec<u8>>,
+        /// Metadata after the last message.
+        trailing_metadata: Headers,
+    },
+    /// The connection is cut.
+    Reset,
+    /// Nothing comes.
+    Never,
 }
 
 /// One exchange.
@@ -67,6 +104,8 @@ pub struct Exchange {
     pub advance_nanos: u64,
     /// Runs interleaved with its concurrent neighbours.
     pub concurrent: bool,
+    /// The worker that serves it, if it is not left to its turn.
+    pub worker: Option<u32>,
     /// What the client sends.
     pub request: Request,
     /// What upstreams do, one per attempt.
@@ -93,6 +132,8 @@ pub struct Request {
     pub trailers: Headers,
     /// The client goes away after this many bytes of the response body.
     pub abort_after_bytes: Option<u64>,
+    /// The client goes away instead of ending the body.
+    pub reset: bool,
 }
 
 /// What one upstream attempt does.
@@ -110,6 +151,8 @@ pub struct Upstream {
     pub trailers: Headers,
     /// Cuts the connection instead of ending the body.
     pub reset: bool,
+    /// Answers once it has the request's headers.
+    pub early: bool,
 }
 
 impl Plan {
@@ -136,7 +179,16 @@ impl Plan {
                     self.exchanges.iter().any(|e| e.concurrent),
                     "`concurrent`: a real Envoy interleaves as it likes",
                 ),
-                (!scenario.callouts.is_empty(), "`callouts`: only scripted on wasmtime"),
+                (
+                    self.exchanges.iter().any(|e| e.worker.is_some()),
+                    "`worker`: which worker of a real Envoy serves an exchange is chance",
+                ),
+                (self.profile != Profile::Envoy, "`profile`: this Envoy is what it is"),
+                (
+                    scenario.limits.memory_bytes.is_some(),
+                    "`limits.memoryBytes`: a real Envoy's is fixed",
+                ),
+                (!scenario.callouts.is_empty(), "`callouts`: not yet scripted on Envoy"),
             ];
             if let Some((_, reason)) = reasons.iter().find(|(applies, _)| *applies) {
                 return Some((*reason).to_owned());

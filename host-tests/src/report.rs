@@ -23,6 +23,8 @@ pub struct Observed {
     pub name: String,
     /// The requests that reached upstreams, in order.
     pub upstream: Vec<UpstreamRequest>,
+    /// The callouts that filters made, in order.
+    pub callouts: Vec<CalloutRequest>,
     /// What the client got.
     pub response: Response,
     /// Filter state that the filters set (`tollgate.*`) and properties that the scenario asks for.
@@ -44,6 +46,26 @@ pub struct UpstreamRequest {
     /// Headers in order, `host` for `:authority`.
     pub headers: Vec<(String, String)>,
     /// The body, if it is UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// The body, if it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body_base64: Option<String>,
+}
+
+/// A callout as its cluster got it.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CalloutRequest {
+    /// The cluster.
+    pub cluster: String,
+    /// Method.
+    pub method: String,
+    /// Path and query; of a gRPC call `/package.Service/Method`.
+    pub path: String,
+    /// Headers in order, `host` for `:authority`.
+    pub headers: Vec<(String, String)>,
+    /// The body, if it is UTF-8; of a gRPC call the messages, one after the other.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
     /// The body, if it is not.

@@ -4,9 +4,13 @@
 //! [`crate::load`] gives them meaning. A file has no host-specific part: what a real Envoy cannot
 //! honour is reported by [`crate::plan::Plan::skip_reason`].
 
+mod callout;
+mod expect;
 mod value;
 
-pub use value::{Chunks, HeaderMap, HeaderValue, SseItem};
+pub use callout::{Callout, GrpcAnswer};
+pub use expect::{Expect, ExpectCallout, ExpectLogs, ExpectResponse, ExpectUpstream, Severity};
+pub use value::{Bytes, Chunks, HeaderMap, HeaderValue, SseItem};
 
 use std::collections::BTreeMap;
 
@@ -33,9 +37,11 @@ pub struct Scenario {
     /// What `get_property` answers beyond what the exchange implies, by dotted path (wasmtime only).
     #[serde(default)]
     pub properties: BTreeMap<String, Value>,
-    /// Whether the outcome is the same however bodies are cut; the tests then run it byte by byte too.
-    #[serde(default = "yes")]
-    pub any_cut: bool,
+    /// Which host is mirrored (wasmtime only, but for `envoy`).
+    pub profile: Option<Profile>,
+    /// Checks that the runner makes for every scenario, left out for the reason given.
+    #[serde(default)]
+    pub unchecked: Unchecked,
     /// The host's limits.
     #[serde(default)]
     pub limits: Limits,
@@ -61,8 +67,28 @@ pub enum HostName {
     Envoy,
 }
 
-fn yes() -> bool {
-    true
+/// What the runner checks of every scenario beside what the scenario expects; each field is the
+/// reason why not.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Unchecked {
+    /// The outcome is the same however bodies are cut.
+    pub cuts: Option<String>,
+    /// Memory reaches a plateau when the scenario is repeated.
+    pub memory: Option<String>,
+}
+
+/// A host whose behaviour the wasmtime host mirrors, where hosts differ.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Profile {
+    /// Envoy 1.35 and later
+    #[default]
+    Envoy,
+    /// Envoy before 1.35: no header-hold
+    EnvoyOld,
+    /// The proxy-wasm specification, where Envoy differs from it
+    Spec,
 }
 
 /// Keeps `json: null` apart from no `json:` at all.
@@ -80,6 +106,8 @@ fn both_hosts() -> Vec<HostName> {
 pub struct Limits {
     /// `per_connection_buffer_limit_bytes`; Envoy's default is 1 MiB.
     pub buffer_bytes: Option<u32>,
+    /// What each VM's memory grows to at most (wasmtime only); Envoy's is 1 GiB.
+    pub memory_bytes: Option<u32>,
 }
 
 /// The route that the exchanges take.
@@ -94,29 +122,6 @@ pub struct Route {
     pub retriable_headers: Vec<String>,
 }
 
-/// An answer to a callout.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Callout {
-    /// HTTP status; 200 if absent.
-    pub status: Option<u16>,
-    /// Headers.
-    #[serde(default)]
-    pub headers: HeaderMap,
-    /// A JSON body, with its content type unless the headers name one.
-    #[serde(default, deserialize_with = "given")]
-    pub json: Option<Value>,
-    /// A text body.
-    pub body: Option<String>,
-    /// A binary body.
-    pub body_base64: Option<String>,
-    /// A body in a file, relative to the scenario.
-    pub body_file: Option<String>,
-    /// Virtual time until it comes.
-    #[serde(default)]
-    pub delay_ms: u64,
-}
-
 /// One filter of the chain.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -129,6 +134,14 @@ pub struct Link {
     pub config: Option<Value>,
     /// The configuration in a file, YAML or JSON, relative to the scenario.
     pub config_file: Option<String>,
+    /// `vm_id`: plugins with the same id, module and `vmConfig` share a VM; shared data and queues
+    /// are those of an id. Empty if absent.
+    #[serde(default)]
+    pub vm_id: String,
+    /// Configuration of the VM, as `config`.
+    pub vm_config: Option<Value>,
+    /// `root_id`: which of a module's plugins it is; the filter's name in the chain if absent.
+    pub root_id: Option<String>,
     /// Envoy's `allow_on_headers_stop_iteration`; true if absent.
     pub allow_on_headers_stop_iteration: Option<bool>,
     /// Downstream if absent.
@@ -174,6 +187,8 @@ pub struct Exchange {
     /// Runs interleaved with its concurrent neighbours (wasmtime only).
     #[serde(default)]
     pub concurrent: bool,
+    /// The worker that serves it, from 0 (wasmtime only); in turn if absent.
+    pub worker: Option<u32>,
     /// What the client sends.
     pub request: Request,
     /// What upstreams answer: one per attempt, in order.
@@ -212,6 +227,9 @@ pub struct Request {
     pub trailers: HeaderMap,
     /// The client goes away after this many bytes of the response body.
     pub abort_after_bytes: Option<u64>,
+    /// The client goes away instead of ending the body.
+    #[serde(default)]
+    pub reset: bool,
 }
 
 /// What one upstream attempt does.
@@ -247,107 +265,7 @@ pub struct Upstream {
     /// Cuts the connection instead of ending the body.
     #[serde(default)]
     pub reset: bool,
-}
-
-/// What must come of an exchange; what is not named is not judged.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Expect {
-    /// The requests that reached upstreams, in order; `[]` means none did.
-    pub upstream: Option<Vec<ExpectUpstream>>,
-    /// What the client got.
-    pub response: Option<ExpectResponse>,
-    /// Filter state or properties at the end, by dotted path: a string is exact, an object or a list
-    /// a subset of the JSON found, `null` means that there is none.
+    /// Answers once it has the request's headers, before the body has come.
     #[serde(default)]
-    pub properties: BTreeMap<String, Value>,
-    /// Metrics after the exchange, by the filters' own names; one never touched counts as 0.
-    #[serde(default)]
-    pub metrics: BTreeMap<String, i64>,
-    /// What the filters logged.
-    pub logs: Option<ExpectLogs>,
-}
-
-/// What must have reached an upstream.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ExpectUpstream {
-    /// Exact.
-    pub method: Option<String>,
-    /// Exact.
-    pub path: Option<String>,
-    /// Exact values; `null`: absent.
-    #[serde(default)]
-    pub headers: HeaderMap,
-    /// A subset of the JSON body.
-    #[serde(default, deserialize_with = "given")]
-    pub json: Option<Value>,
-    /// The exact body.
-    pub body: Option<String>,
-    /// Texts that occur in the body.
-    #[serde(default)]
-    pub body_contains: Vec<String>,
-    /// Texts that do not occur anywhere in the request, headers included.
-    #[serde(default)]
-    pub nowhere: Vec<String>,
-}
-
-/// What the client must have got.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ExpectResponse {
-    /// Exact.
-    pub status: Option<u16>,
-    /// Exact values; `null`: absent.
-    #[serde(default)]
-    pub headers: HeaderMap,
-    /// A subset of the JSON body.
-    #[serde(default, deserialize_with = "given")]
-    pub json: Option<Value>,
-    /// The exact body.
-    pub body: Option<String>,
-    /// Texts that occur in the body.
-    #[serde(default)]
-    pub body_contains: Vec<String>,
-    /// Texts that do not occur anywhere in the response, headers included.
-    #[serde(default)]
-    pub nowhere: Vec<String>,
-    /// The data of its server-sent events, in order: text exact, JSON a subset.
-    pub sse: Option<Vec<SseItem>>,
-    /// Whether the answer is the gateway's own.
-    pub local_reply: Option<bool>,
-    /// Whether the stream was reset.
-    pub reset: Option<bool>,
-}
-
-/// What must be in the log.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ExpectLogs {
-    /// No line more severe than this.
-    pub none_above: Option<Severity>,
-    /// Texts that occur.
-    #[serde(default)]
-    pub contain: Vec<String>,
-    /// Texts that do not.
-    #[serde(default)]
-    pub nowhere: Vec<String>,
-}
-
-/// Severity of a log line, mildest first.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// For whoever develops the filter, in detail.
-    Trace,
-    /// For whoever develops the filter.
-    Debug,
-    /// Normal.
-    Info,
-    /// Works, but the operator should look.
-    Warn,
-    /// Does not work.
-    Error,
-    /// The host cannot go on.
-    Critical,
+    pub early: bool,
 }

@@ -178,6 +178,7 @@ mod tests {
             body,
             trailers: vec![],
             abort_after_bytes: None,
+            reset: false,
         }
     }
 

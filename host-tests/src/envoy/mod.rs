@@ -147,6 +147,7 @@ impl Gateway {
         Ok(Observed {
             name: exchange.name.clone(),
             upstream: requests(servers, &request.headers),
+            callouts: Vec::new(),
             response: response(answer, &entry, exchange),
             properties: entry.into_properties(),
             metrics: admin::metrics(self.envoy.admin(), deadline)?,

@@ -11,6 +11,7 @@ fn exchange(request: Request, upstream: Vec<Upstream>) -> Exchange {
         name: "1".into(),
         advance_nanos: 0,
         concurrent: false,
+        worker: None,
         request,
         upstream,
         expect: Expect::default(),
@@ -26,6 +27,7 @@ fn get() -> Request {
         body: None,
         trailers: vec![],
         abort_after_bytes: None,
+        reset: false,
     }
 }
 
@@ -37,12 +39,21 @@ fn answer(status: u16, body: &[&[u8]]) -> Upstream {
         body: Some(body.iter().map(|piece| piece.to_vec()).collect()),
         trailers: vec![],
         reset: false,
+        early: false,
     }
 }
 
 fn plan(scenario: Scenario, chain: Vec<crate::plan::Filter>, exchanges: Vec<Exchange>) -> Plan {
     let (path, callouts) = (PathBuf::from("s.yaml"), BTreeMap::new());
-    Plan { path, scenario, clock_nanos: None, callouts, chain, exchanges }
+    Plan {
+        path,
+        scenario,
+        profile: crate::scenario::Profile::Envoy,
+        clock_nanos: None,
+        callouts,
+        chain,
+        exchanges,
+    }
 }
 
 /// Runs `exchanges` on the Envoy that is there; `None` is a printed skip.
@@ -158,6 +169,9 @@ fn a_bad_configuration_is_told_with_the_reason() {
         name: "absent".into(),
         wasm: PathBuf::from("absent.wasm"),
         config: vec![],
+        vm_id: String::new(),
+        vm_config: vec![],
+        root_id: "absent".into(),
         at: crate::scenario::Position::Downstream,
         allow_on_headers_stop_iteration: true,
         failure_policy: crate::scenario::FailurePolicy::FailReload,

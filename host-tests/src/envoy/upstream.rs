@@ -256,6 +256,7 @@ mod tests {
             body,
             trailers: vec![],
             reset,
+            early: false,
         }
     }
 

@@ -16,6 +16,7 @@ fn observed() -> Observed {
             body: Some(r#"{"model":"m","n":1}"#.into()),
             body_base64: None,
         }],
+        callouts: Vec::new(),
         response: Response {
             status: 200,
             headers: vec![("content-type".into(), "text/event-stream".into())],

@@ -30,7 +30,7 @@ fn the_first_mistake_of_shape_is_named_with_its_place_and_what_was_expected() {
             "description: d\nchain: []\nexchanges: [{request: {path: /, jsn: {}}}]",
             "exchanges[0].request.jsn: unknown field `jsn`, expected one of `method`, `path`, \
              `headers`, `json`, `body`, `bodyBase64`, `bodyFile`, `chunks`, `trailers`, \
-             `abortAfterBytes`; did you mean `json`?",
+             `abortAfterBytes`, `reset`; did you mean `json`?",
         ),
         ("missing field", "description: d\nchain: []", "missing field `exchanges`"),
         (

@@ -30,6 +30,10 @@ pub enum HeaderValue {
     Values(Vec<Vec<u8>>),
 }
 
+/// Bytes: a text, a number, a boolean, or `{base64: …}`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Bytes(pub Vec<u8>);
+
 /// How a body is cut into pieces.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Chunks {
@@ -97,10 +101,7 @@ impl<'de> Deserialize<'de> for HeaderValue {
     }
 }
 
-/// An element of a list of header values.
-struct Element(Vec<u8>);
-
-impl<'de> Deserialize<'de> for Element {
+impl<'de> Deserialize<'de> for Bytes {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         match from.deserialize_any(HeaderVisitor { in_list: true })? {
             HeaderValue::Values(values) => Ok(Self(values.into_iter().next().unwrap_or_default())),
@@ -157,7 +158,7 @@ impl<'de> Visitor<'de> for HeaderVisitor {
             return Err(A::Error::invalid_type(Unexpected::Seq, &self));
         }
         let mut values = Vec::new();
-        while let Some(Element(value)) = seq.next_element()? {
+        while let Some(Bytes(value)) = seq.next_element()? {
             values.push(value);
         }
         if values.is_empty() {

@@ -269,6 +269,7 @@ impl<'p> Exchange<'p> {
         Ok(Observed {
             name: self.plan.name.clone(),
             upstream: sent.map(upstream_request).collect(),
+            callouts: Vec::new(),
             response,
             properties,
             metrics: self.world.borrow_mut().metrics().snapshot(),

@@ -9,6 +9,9 @@ fn filter(name: &str, at: Position) -> Filter {
         name: name.into(),
         wasm: PathBuf::from("filter.wasm"),
         config: b"{}".to_vec(),
+        vm_id: String::new(),
+        vm_config: vec![],
+        root_id: name.into(),
         at,
         allow_on_headers_stop_iteration: true,
         failure_policy: FailurePolicy::FailReload,
@@ -23,6 +26,7 @@ fn upstream(provider: &str) -> Upstream {
         body: None,
         trailers: vec![],
         reset: false,
+        early: false,
     }
 }
 
@@ -31,6 +35,7 @@ fn exchange(upstream: Vec<Upstream>) -> Exchange {
         name: "1".into(),
         advance_nanos: 0,
         concurrent: false,
+        worker: None,
         request: Request {
             method: "GET".into(),
             path: "/".into(),
@@ -39,6 +44,7 @@ fn exchange(upstream: Vec<Upstream>) -> Exchange {
             body: None,
             trailers: vec![],
             abort_after_bytes: None,
+            reset: false,
         },
         upstream,
         expect: Expect::default(),
@@ -58,7 +64,15 @@ fn plan(scenario: Value, exchanges: Vec<Exchange>) -> Plan {
     ];
     let callouts = std::collections::BTreeMap::new();
     let path = PathBuf::from("scenario.yaml");
-    Plan { path, scenario, clock_nanos: None, callouts, chain, exchanges }
+    Plan {
+        path,
+        scenario,
+        profile: crate::scenario::Profile::Envoy,
+        clock_nanos: None,
+        callouts,
+        chain,
+        exchanges,
+    }
 }
 
 fn make(plan: &Plan) -> Value {
