@@ -88,10 +88,37 @@ pub fn build<'a>(plans: impl IntoIterator<Item = &'a Plan>) -> Result<()> {
     Ok(())
 }
 
+/// The module in `file` as a binary; a text module (`.wat`) is assembled.
+///
+/// # Errors
+///
+/// When the file cannot be read; a text that is no module, with line and column.
+pub fn read(file: &Path) -> Result<Vec<u8>> {
+    let bytes = std::fs::read(file)
+        .with_context(|| format!("cannot read the module `{}`", file.display()))?;
+    if is_text(file) { assemble(file, &bytes) } else { Ok(bytes) }
+}
+
+/// Whether `file` is a module in the text format, by its name.
+pub fn is_text(file: &Path) -> bool {
+    file.extension().is_some_and(|extension| extension == "wat")
+}
+
 /// The root of this repository, as far as it is still where the tool was compiled.
 pub fn workspace() -> &'static Path {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.parent().unwrap_or(package)
+}
+
+fn assemble(file: &Path, bytes: &[u8]) -> Result<Vec<u8>> {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        bail!("{}: found bytes that are no UTF-8, expected WebAssembly text", file.display());
+    };
+    wat::parse_str(text).map_err(|mut error| {
+        // Its text has the file's name, line and column, and the line itself.
+        error.set_path(file);
+        anyhow::anyhow!("cannot assemble the module: {error}")
+    })
 }
 
 fn prebuilt() -> Option<PathBuf> {
@@ -132,4 +159,24 @@ fn cargo_build(names: &[&str]) -> Result<()> {
         bail!("the Rust target {TARGET} is not installed: run `rustup target add {TARGET}`");
     }
     bail!("the filters ({}) do not compile:\n{}", names.join(", "), stderr.trim_end());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistake_in_a_text_module_has_its_file_line_and_column() {
+        let file = std::env::temp_dir().join(format!("tollgate-text-{}.wat", std::process::id()));
+        std::fs::write(&file, "(module\n  (func $a (i32.cons 1)))").unwrap();
+        let error = format!("{:#}", read(&file).unwrap_err());
+        std::fs::write(&file, b"(module \xff)").unwrap();
+        let no_text = format!("{:#}", read(&file).unwrap_err());
+        std::fs::remove_file(&file).unwrap();
+        assert!(error.contains(&format!("{}:2:", file.display())), "{error}");
+        assert!(error.contains("i32.cons"), "{error}");
+        assert!(no_text.contains("no UTF-8"), "{no_text}");
+        let gone = format!("{:#}", read(&file).unwrap_err());
+        assert!(gone.contains("cannot read the module"), "{gone}");
+    }
 }

@@ -22,6 +22,7 @@ mod process;
 mod upstream;
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,6 +32,7 @@ use anyhow::{Context, Result, anyhow};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
+use crate::modules;
 use crate::plan::{Exchange, Headers, Plan};
 use crate::report::{Observed, Report, Response, UpstreamRequest};
 use client::{Answer, Call};
@@ -107,6 +109,8 @@ impl Gateway {
             servers.iter().map(|of| of.iter().map(Server::port).collect()).collect();
         let scratch = Scratch::new()?;
         let access_log = scratch.path("access.log");
+        let assembled = assembled(plan, &scratch)?;
+        let plan = assembled.as_ref().unwrap_or(plan);
         let config = bootstrap::bootstrap(plan, &ports, &access_log);
         let workers = plan.scenario.workers.unwrap_or(1).max(1);
         let envoy = Envoy::start(binary, &config, workers, &scratch)?;
@@ -154,6 +158,23 @@ impl Gateway {
             logs: self.envoy.new_lines()?,
         })
     }
+}
+
+/// The plan with binaries in place of text modules, which Envoy does not take; `None` if it has none.
+fn assembled(plan: &Plan, scratch: &Scratch) -> Result<Option<Plan>> {
+    if !plan.chain.iter().any(|filter| modules::is_text(&filter.wasm)) {
+        return Ok(None);
+    }
+    let mut plan = plan.clone();
+    for filter in &mut plan.chain {
+        if modules::is_text(&filter.wasm) {
+            let binary = scratch.path(&format!("{}.wasm", filter.name));
+            fs::write(&binary, modules::read(&filter.wasm)?)
+                .with_context(|| format!("cannot write {}", binary.display()))?;
+            filter.wasm = binary;
+        }
+    }
+    Ok(Some(plan))
 }
 
 /// What reached the upstreams, in order.

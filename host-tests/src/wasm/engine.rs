@@ -89,8 +89,7 @@ impl Runtime {
     ///
     /// When there is no such file, it is no module, speaks another ABI, or imports what no host has.
     pub(crate) fn load(&self, file: &Path) -> anyhow::Result<Arc<Program>> {
-        let bytes = std::fs::read(file)
-            .with_context(|| format!("cannot read the module {}", file.display()))?;
+        let bytes = crate::modules::read(file)?;
         self.load_bytes(&bytes).with_context(|| format!("module {}", file.display()))
     }
 

@@ -14,7 +14,8 @@ use crate::{none, root, short};
 
 /// Every scenario that runs on wasmtime.
 fn plans() -> Vec<Plan> {
-    let files = find::scenarios(&[root().join("filters")]).unwrap();
+    let files =
+        find::scenarios(&[root().join("filters"), root().join("host-tests/scenarios")]).unwrap();
     let plans = files.iter().map(|file| Plan::load(file).unwrap_or_else(|e| panic!("{e}")));
     plans.filter(|plan| plan.skip_reason(Wasmtime).is_none()).collect()
 }
