@@ -17,6 +17,7 @@ pub mod modules;
 pub mod plan;
 pub mod report;
 pub mod scenario;
+pub mod trace;
 pub mod wasm;
 
 use anyhow::Result;

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use wasmtime::{Memory, StoreLimits, TypedFunc};
 
+use super::recorder;
 use super::reply::LocalReply;
 use super::stream::{Direction, StreamContext};
 use super::world::World;
@@ -50,6 +51,8 @@ impl Action {
 /// State of one VM, owned by its store.
 pub(crate) struct GuestState {
     pub(crate) world: Rc<RefCell<World>>,
+    /// The world's, at hand.
+    pub(crate) recorder: recorder::Shared,
     pub(crate) limits: StoreLimits,
     pub(crate) phase: Phase,
     pub(crate) memory: Option<Memory>,
@@ -74,8 +77,10 @@ impl GuestState {
         limits: StoreLimits,
         environment: Vec<Vec<u8>>,
     ) -> Self {
+        let recorder = world.borrow().recorder.clone();
         Self {
             world,
+            recorder,
             limits,
             phase: Phase::Starting,
             memory: None,

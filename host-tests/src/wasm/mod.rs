@@ -33,6 +33,7 @@ mod exchange;
 mod filter;
 mod guest;
 mod headers;
+mod recorder;
 mod reply;
 mod router;
 mod stream;
@@ -51,7 +52,9 @@ pub use engine::{Budget, Runtime};
 use crate::plan::Plan;
 use crate::report::{LogLine, Report};
 use crate::scenario::Scenario;
+use crate::trace::Trace;
 use exchange::{DEFAULT_BUFFER_LIMIT, Exchange, Step, Surroundings};
+use recorder::Recorder;
 use worker::Worker;
 use world::{DEFAULT_CLOCK, World};
 
@@ -75,6 +78,17 @@ pub fn run_on(runtime: &'static Runtime, plan: &Plan) -> anyhow::Result<Report> 
     gateway.run(plan)
 }
 
+/// As [`run`], and records what filters did on the way; also when there is nothing to report.
+pub fn record(plan: &Plan) -> (anyhow::Result<Report>, Trace) {
+    let recorder = Recorder::shared();
+    let report = Runtime::shared().and_then(|runtime| {
+        let recorder = Some(Rc::clone(&recorder));
+        Gateway::start_with(runtime, plan, recorder)?.run(plan)
+    });
+    let trace = recorder.borrow_mut().take();
+    (report, trace)
+}
+
 /// The host with its workers, ready for exchanges.
 pub struct Gateway {
     world: Rc<RefCell<World>>,
@@ -88,12 +102,21 @@ impl Gateway {
     ///
     /// When a filter cannot be loaded or refuses its configuration.
     pub fn start(runtime: &'static Runtime, plan: &Plan) -> anyhow::Result<Self> {
+        Self::start_with(runtime, plan, None)
+    }
+
+    fn start_with(
+        runtime: &'static Runtime,
+        plan: &Plan,
+        recorder: recorder::Shared,
+    ) -> anyhow::Result<Self> {
         let clock = match &plan.scenario.clock {
             Some(text) => clock(text)
                 .with_context(|| format!("clock: found `{text}`, expected 2026-01-01T00:00:00Z"))?,
             None => DEFAULT_CLOCK,
         };
         let world = Rc::new(RefCell::new(World::new(clock)));
+        world.borrow_mut().recorder = recorder;
         let environment = environment(&plan.scenario);
         let count = plan.scenario.workers.unwrap_or(1).max(1);
         let mut workers = Vec::new();

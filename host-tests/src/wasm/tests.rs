@@ -4,7 +4,7 @@
 //! prints what that does otherwise: how the rules were checked, and how to check a new one.
 
 mod bodies;
-mod guest;
+pub(crate) mod guest;
 mod headers;
 mod replies;
 mod router;

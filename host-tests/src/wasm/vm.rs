@@ -11,8 +11,10 @@ use wasmtime::{
 
 use super::engine::{Program, Runtime, plain};
 use super::guest::{Action, GuestState, Phase, PluginInfo};
+use super::recorder::{Number, Numbers};
 use super::stream::{Direction, StreamContext};
 use super::world::World;
+use crate::trace::Outcome;
 
 /// Functions of a trap that are named.
 const MOST_FRAMES: usize = 10;
@@ -80,7 +82,14 @@ impl Vm {
         let callbacks = Callbacks::of(&mut store, &instance)?;
         for name in ["_initialize", "_start"] {
             if let Some(start) = export::<(), ()>(&mut store, &instance, name)? {
-                start.call(&mut store, ()).map_err(plain).with_context(|| name.to_owned())?;
+                enter(&store, name, 0, Vec::new());
+                let started = start.call(&mut store, ()).map_err(plain);
+                leave(
+                    &store,
+                    fuel,
+                    started.as_ref().map(Number::number).map_err(|e| format!("{e:#}")),
+                );
+                started.with_context(|| name.to_owned())?;
                 break;
             }
         }
@@ -205,9 +214,9 @@ impl Vm {
     }
 
     /// Calls into the guest in the name of `context`; `missing` if it has no such callback.
-    fn call<P: WasmParams, R: WasmResults>(
+    fn call<P: WasmParams + Numbers, R: WasmResults + Number>(
         &mut self,
-        name: &str,
+        name: &'static str,
         function: Option<TypedFunc<P, R>>,
         context: u32,
         params: P,
@@ -221,7 +230,12 @@ impl Vm {
         state.current = context;
         state.effective = context;
         refuel(&mut self.store, self.fuel);
-        function.call(&mut self.store, params).map_err(|error| {
+        if self.store.data().recorder.is_some() {
+            enter(&self.store, name, context, params.behind_context());
+        }
+        let result = function.call(&mut self.store, params);
+        leave(&self.store, self.fuel, result.as_ref().map(Number::number).map_err(cause));
+        result.map_err(|error| {
             self.failed = true;
             let state = self.store.data_mut();
             state.phase = Phase::Running;
@@ -274,6 +288,28 @@ fn refuel(store: &mut Store<GuestState>, fuel: Option<u64>) {
     if let Some(fuel) = fuel {
         // Fails only where fuel is off, and then there is none to set.
         let _ = store.set_fuel(fuel);
+    }
+}
+
+/// Records that the host calls into the guest.
+fn enter(store: &Store<GuestState>, name: &'static str, context: u32, arguments: Vec<u32>) {
+    let state = store.data();
+    if let Some(recorder) = &state.recorder {
+        let exchange = state.stream().map(|stream| stream.info.borrow().exchange);
+        let filter = state.plugin().map_or("", |plugin| plugin.name.as_str());
+        recorder.borrow_mut().enter(exchange, filter, name, context, arguments);
+    }
+}
+
+/// Records that the call is over: what it returned, or why it trapped.
+fn leave(store: &Store<GuestState>, fuel: Option<u64>, result: Result<Option<u32>, String>) {
+    let state = store.data();
+    if let Some(recorder) = &state.recorder {
+        let left = store.get_fuel().unwrap_or_default();
+        let spent = fuel.map_or(0, |fuel| fuel.saturating_sub(left));
+        let pages = state.memory.map_or(0, |memory| memory.size(store));
+        let outcome = result.map_or_else(Outcome::Trapped, Outcome::Returned);
+        recorder.borrow_mut().leave(outcome, spent, pages);
     }
 }
 

@@ -5,6 +5,7 @@ use wasmtime::{Caller, Linker};
 
 use super::abi::{Answer, Cx, Fail, Status, with};
 use super::guest::GuestState;
+use super::recorder::Argument;
 
 /// WASI's errno values.
 const SUCCESS: u32 = 0;
@@ -26,8 +27,8 @@ macro_rules! wasi {
             "wasi_snapshot_preview1",
             stringify!($name),
             |caller: Caller<'_, GuestState>, $($arg: wasi!(@type $($type)?)),*| {
-                let _ = ($($arg,)*);
-                with(caller, stringify!($name), |cx| {
+                let arguments: &[Argument] = &[$((stringify!($arg), i128::from($arg))),*];
+                with(caller, stringify!($name), arguments, |cx| {
                     let run: fn(&mut Cx<'_>, $(wasi!(@type $($type)?)),*) -> Answer<u32> = $body;
                     errno(run(cx, $($arg),*))
                 })
@@ -157,6 +158,7 @@ fn fd_write(cx: &mut Cx<'_>, fd: u32, buffers: u32, count: u32, to_written: u32)
         text.extend_from_slice(cx.bytes(at, size)?);
     }
     let written = u32::try_from(text.len()).unwrap_or(u32::MAX);
+    cx.record(|recorder| recorder.read(text.len()));
     let line = text.strip_suffix(b"\n").unwrap_or(&text);
     if !line.is_empty() {
         cx.state().log(level, &String::from_utf8_lossy(line));

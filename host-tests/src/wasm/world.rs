@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::abi::Status;
+use super::recorder;
 
 /// Nanoseconds since 1970; of 2026-01-01T00:00:00Z, when a scenario names no clock.
 pub(crate) const DEFAULT_CLOCK: u64 = 1_767_225_600_000_000_000;
@@ -32,6 +33,8 @@ pub(crate) struct World {
     /// By vm_id, of which there is one, the empty one (E25).
     pub(crate) shared: BTreeMap<Vec<u8>, (Vec<u8>, u32)>,
     last_cas: u32,
+    /// What filters do is recorded here, if somebody asked.
+    pub(crate) recorder: recorder::Shared,
     metrics: Metrics,
     random: u64,
 }
@@ -43,6 +46,7 @@ impl World {
             lines: Vec::new(),
             shared: BTreeMap::new(),
             last_cas: 0,
+            recorder: None,
             metrics: Metrics::default(),
             random: 0x746f_6c6c_6761_7465,
         }

@@ -15,6 +15,7 @@ mod shared;
 use wasmtime::{Caller, Linker, Memory};
 
 use super::guest::{GuestState, Phase};
+use super::recorder::{Argument, Recorder};
 
 /// The ABI versions that hosts of today speak; the marker export of the only one spoken here.
 pub(crate) const VERSION_MARKER: &str = "proxy_abi_version_0_2_1";
@@ -82,6 +83,7 @@ impl Cx<'_> {
         let end = at.checked_add(bytes.len()).ok_or(Status::InvalidMemoryAccess)?;
         let memory = self.memory.data_mut(&mut self.caller);
         memory.get_mut(at..end).ok_or(Status::InvalidMemoryAccess)?.copy_from_slice(bytes);
+        self.record(|recorder| recorder.wrote(bytes.len()));
         Ok(())
     }
 
@@ -103,6 +105,7 @@ impl Cx<'_> {
             let allocate = self.state().allocate.clone();
             let allocate = allocate.ok_or(Status::InvalidMemoryAccess)?;
             let before = std::mem::replace(&mut self.state_mut().phase, Phase::Allocating);
+            self.record(Recorder::allocated);
             let allocated = allocate.call(&mut self.caller, size);
             self.state_mut().phase = before;
             at = allocated.map_err(Fail::Trap)?;
@@ -114,27 +117,52 @@ impl Cx<'_> {
         self.put_u32(to, at)?;
         self.put_u32(to_size, size)
     }
+
+    /// Tells the recorder, if there is one.
+    pub(crate) fn record(&self, what: impl FnOnce(&mut Recorder)) {
+        if let Some(recorder) = &self.state().recorder {
+            what(&mut recorder.borrow_mut());
+        }
+    }
 }
 
 /// Runs host function `name` and makes its answer a number.
 fn answer(
     caller: Caller<'_, GuestState>,
-    name: &str,
+    name: &'static str,
+    arguments: &[Argument],
     function: impl FnOnce(&mut Cx<'_>) -> Answer,
 ) -> wasmtime::Result<u32> {
-    with(caller, name, |cx| match function(cx) {
+    with(caller, name, arguments, |cx| match function(cx) {
         Ok(()) => Ok(0),
         Err(Fail::Status(status)) => Ok(status as u32),
         Err(Fail::Trap(error)) => Err(error),
     })
 }
 
+/// Runs host function `name`, and records it with its `arguments` if somebody asked.
+pub(crate) fn with(
+    caller: Caller<'_, GuestState>,
+    name: &'static str,
+    arguments: &[Argument],
+    function: impl FnOnce(&mut Cx<'_>) -> wasmtime::Result<u32>,
+) -> wasmtime::Result<u32> {
+    let Some(recorder) = caller.data().recorder.clone() else {
+        return permitted(caller, name, function);
+    };
+    let memory = caller.data().memory.map(|memory| memory.data(&caller));
+    let begun = recorder.borrow_mut().begin(name, arguments, memory);
+    let result = permitted(caller, name, function);
+    recorder.borrow_mut().end(begun, result.as_ref().ok().copied());
+    result
+}
+
 /// Runs host function `name` unless the phase forbids it, which traps, as in Envoy.
-pub(crate) fn with<T>(
+fn permitted(
     caller: Caller<'_, GuestState>,
     name: &str,
-    function: impl FnOnce(&mut Cx<'_>) -> wasmtime::Result<T>,
-) -> wasmtime::Result<T> {
+    function: impl FnOnce(&mut Cx<'_>) -> wasmtime::Result<u32>,
+) -> wasmtime::Result<u32> {
     let allowed = match caller.data().phase {
         Phase::Running => true,
         Phase::Starting => name == "proxy_log" || !name.starts_with("proxy_"),
@@ -160,7 +188,8 @@ macro_rules! link {
             "env",
             $name,
             |caller: Caller<'_, GuestState>, $($arg: link!(@type $($type)?)),*| {
-                answer(caller, $name, |cx| $path(cx, $($arg),*))
+                let arguments: &[Argument] = &[$((stringify!($arg), i128::from($arg))),*];
+                answer(caller, $name, arguments, |cx| $path(cx, $($arg),*))
             },
         )?;)*
     };

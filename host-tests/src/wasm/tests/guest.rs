@@ -70,7 +70,7 @@ const PRELUDE: &str = r#"
 
 /// A module with these callbacks, as bytes. `@"text"` in them is pointer and length of a constant;
 /// a callback `"raw"` is put into the module as it is. The name makes modules differ.
-pub(super) fn guest(name: &str, callbacks: &[(&str, &str)]) -> Vec<u8> {
+pub(crate) fn guest(name: &str, callbacks: &[(&str, &str)]) -> Vec<u8> {
     let mut functions = String::new();
     for (callback, body) in callbacks {
         if *callback == "raw" {
