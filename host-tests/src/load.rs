@@ -150,6 +150,7 @@ impl Loader {
         }
         let mut callouts = BTreeMap::new();
         for (cluster, answers) in &scenario.callouts {
+            callout::check_name(self, cluster);
             let answers = answers
                 .iter()
                 .enumerate()

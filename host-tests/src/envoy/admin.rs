@@ -8,6 +8,8 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
+use super::bootstrap::stat_name;
+use super::callouts::Count;
 use super::client::{self, Call};
 
 /// What Envoy puts before the name of a metric that a filter defines.
@@ -39,6 +41,29 @@ pub(crate) fn listeners(admin: SocketAddr, deadline: Instant) -> Result<BTreeMap
 pub(crate) fn metrics(admin: SocketAddr, deadline: Instant) -> Result<BTreeMap<String, i64>> {
     let body = get(admin, "/stats?format=json&filter=%5Ewasmcustom%5C.", deadline)?;
     parse_metrics(&body).context("envoy's stats")
+}
+
+/// How many calls the clusters of callouts have been sent, and how many of them wait for an answer,
+/// by number of the cluster. One that waits for a connection counts as both.
+pub(crate) fn calls(admin: SocketAddr, clusters: usize, deadline: Instant) -> Result<Vec<Count>> {
+    let path = "/stats?format=json&filter=%5Ecluster%5C.callouts-%5B0-9%5D%2B%5C.upstream_rq_";
+    let body = get(admin, path, deadline)?;
+    parse_calls(&body, clusters).context("envoy's stats of the callouts")
+}
+
+fn parse_calls(json: &[u8], clusters: usize) -> Result<Vec<Count>> {
+    let json: Value = serde_json::from_slice(json)?;
+    let all = json.get("stats").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let value = |name: &str| {
+        let of = |stat: &&Value| stat.get("name").and_then(Value::as_str) == Some(name);
+        all.iter().find(of).and_then(|stat| stat.get("value")?.as_u64()).unwrap_or(0)
+    };
+    let count = |cluster: usize| {
+        let of = |stat| value(&format!("cluster.{}.upstream_rq_{stat}", stat_name(cluster)));
+        let pending = of("pending_active");
+        Count { arrived: of("total") + pending, open: of("active") + pending }
+    };
+    Ok((0..clusters).map(count).collect())
 }
 
 fn parse_listeners(json: &[u8]) -> Result<BTreeMap<String, u16>> {

@@ -9,6 +9,11 @@
 //! What cannot be the same as on the wasmtime host: `xds.cluster_name` and the like are
 //! `exchange-0`, `exchange-1`, and so on.
 
+mod callouts;
+
+pub(crate) use callouts::{BARRIER, stat_name};
+
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use base64::Engine;
@@ -48,14 +53,23 @@ pub(crate) fn name(index: usize) -> String {
 }
 
 /// The bootstrap configuration. `ports[i][k]` is where attempt `k` of exchange `i` is answered.
-pub(crate) fn bootstrap(plan: &Plan, ports: &[Vec<u16>], access_log: &Path) -> Value {
+/// `callouts` says where each cluster that filters call is answered.
+pub(crate) fn bootstrap(
+    plan: &Plan,
+    ports: &[Vec<u16>],
+    callouts: &BTreeMap<String, u16>,
+    access_log: &Path,
+) -> Value {
     let exchanges = || plan.exchanges.iter().enumerate();
-    let listeners: Vec<Value> =
-        exchanges().map(|(i, exchange)| listener(plan, i, exchange, access_log)).collect();
+    let listeners: Vec<Value> = exchanges()
+        .map(|(i, exchange)| listener(plan, i, exchange, access_log))
+        .chain([callouts::barrier()])
+        .collect();
     let clusters: Vec<Value> = exchanges()
         .map(|(i, exchange)| {
             cluster(plan, i, exchange, ports.get(i).map(Vec::as_slice).unwrap_or_default())
         })
+        .chain(callouts::clusters(plan, callouts))
         .collect();
     json!({
         "admin": {"address": loopback(0)},

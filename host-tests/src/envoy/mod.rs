@@ -1,6 +1,7 @@
 //! Runs a [`Plan`] on a real Envoy with a scripted upstream.
 //!
-//! 1. A [`upstream::Server`] per attempt listens on loopback.
+//! 1. An [`upstream::Server`] per attempt listens on loopback, and [`callouts::Clusters`] for what
+//!    filters call.
 //! 2. [`bootstrap`] makes a configuration: a listener, a route and a cluster per exchange.
 //! 3. [`process::Envoy`] starts on it, once per plan.
 //! 4. Per exchange: [`client::call`] sends the request and reads the response; the access log says
@@ -9,11 +10,12 @@
 //!
 //! Blocking threads and `std`, since a test needs each byte on the wire under control. Everything
 //! that could hang has a deadline. Not here: virtual time, injected properties, interleaving (see
-//! [`Plan::skip_reason`]), callouts, and judging what came out.
+//! [`Plan::skip_reason`]), and judging what came out.
 
 mod access_log;
 mod admin;
 mod bootstrap;
+mod callouts;
 mod client;
 mod log;
 mod message;
@@ -34,7 +36,8 @@ use base64::prelude::BASE64_STANDARD;
 
 use crate::modules;
 use crate::plan::{Exchange, Headers, Plan};
-use crate::report::{Observed, Report, Response, UpstreamRequest};
+use crate::report::{CalloutRequest, Observed, Report, Response, UpstreamRequest};
+use callouts::Clusters;
 use client::{Answer, Call};
 use message::Message;
 use pace::Pace;
@@ -90,6 +93,7 @@ struct Gateway {
     // Dropped in this order: the process before what it uses.
     envoy: Envoy,
     servers: Vec<Vec<Server>>,
+    callouts: Clusters,
     access_log: PathBuf,
     listeners: BTreeMap<String, u16>,
     _scratch: Scratch,
@@ -107,15 +111,16 @@ impl Gateway {
             .collect::<Result<Vec<Vec<Server>>>>()?;
         let ports: Vec<Vec<u16>> =
             servers.iter().map(|of| of.iter().map(Server::port).collect()).collect();
+        let callouts = Clusters::start(&plan.callouts)?;
         let scratch = Scratch::new()?;
         let access_log = scratch.path("access.log");
         let assembled = assembled(plan, &scratch)?;
         let plan = assembled.as_ref().unwrap_or(plan);
-        let config = bootstrap::bootstrap(plan, &ports, &access_log);
+        let config = bootstrap::bootstrap(plan, &ports, callouts.ports(), &access_log);
         let workers = plan.scenario.workers.unwrap_or(1).max(1);
         let envoy = Envoy::start(binary, &config, workers, &scratch)?;
         let listeners = admin::listeners(envoy.admin(), Instant::now() + EXCHANGE_TIMEOUT)?;
-        Ok(Self { envoy, servers, access_log, listeners, _scratch: scratch })
+        Ok(Self { envoy, servers, callouts, access_log, listeners, _scratch: scratch })
     }
 
     fn run(mut self, plan: &Plan) -> Result<Report> {
@@ -148,15 +153,40 @@ impl Gateway {
         let port = self.listeners.get(&name).with_context(|| format!("no listener {name}"))?;
         let answer = client::call(SocketAddr::from(([127, 0, 0, 1], *port)), &call, deadline)?;
         let entry = access_log::wait(&self.access_log, index, deadline)?;
+        let callouts = self.callouts(deadline)?;
         Ok(Observed {
             name: exchange.name.clone(),
             upstream: requests(servers, &request.headers),
-            callouts: Vec::new(),
+            callouts,
             response: response(answer, &entry, exchange),
             properties: entry.into_properties(),
             metrics: admin::metrics(self.envoy.admin(), deadline)?,
             logs: self.envoy.new_lines()?,
         })
+    }
+
+    /// The calls that filters have made, once all of them have arrived and what was answered has
+    /// reached the filters: also those made at the very end, in `on_log`.
+    fn callouts(&self, deadline: Instant) -> Result<Vec<CalloutRequest>> {
+        if self.callouts.ports().is_empty() {
+            return Ok(Vec::new());
+        }
+        self.barrier(deadline)?;
+        self.callouts.wait(|arrived| {
+            let made = admin::calls(self.envoy.admin(), arrived.len(), deadline)?;
+            Ok(made == arrived)
+        })?;
+        self.barrier(deadline)?;
+        self.callouts.take()
+    }
+
+    /// Returns when the worker has done whatever it was doing.
+    fn barrier(&self, deadline: Instant) -> Result<()> {
+        let port = self.listeners.get(bootstrap::BARRIER).context("no listener for the barrier")?;
+        let head = b"GET / HTTP/1.1\r\nhost: barrier\r\nconnection: close\r\n\r\n".to_vec();
+        let call = Call { head, ..Call::default() };
+        client::call(SocketAddr::from(([127, 0, 0, 1], *port)), &call, deadline)?;
+        Ok(())
     }
 }
 

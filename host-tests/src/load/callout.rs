@@ -8,6 +8,17 @@ use crate::scenario;
 /// <https://grpc.io/docs/guides/status-codes/>
 const LAST_GRPC_STATUS: u8 = 16;
 
+/// The clusters of exchanges on Envoy.
+const OURS: &str = "exchange-";
+
+/// A cluster that filters call must not have the name of one that the host makes.
+pub(super) fn check_name(loader: &mut Loader, cluster: &str) {
+    if cluster.is_empty() || cluster.starts_with(OURS) {
+        let message = format!("found the name `{cluster}`, expected one without `{OURS}` in front");
+        loader.note("callouts", message);
+    }
+}
+
 impl Loader {
     pub(super) fn callout(&mut self, at: &str, answer: &scenario::Callout) -> plan::Callout {
         let source = Source {

@@ -262,7 +262,6 @@ fn what_only_wasmtime_honours_is_skipped_on_envoy_with_the_reason() {
         ("clock: 2026-01-01T00:00:00Z", "", "`clock`"),
         ("properties: {a: b}", "", "`properties`"),
         ("workers: 2", "", "`workers`"),
-        ("callouts: {c: []}", "", "`callouts`"),
         ("", "advance: 1s, ", "`advance`"),
         ("", "concurrent: true, ", "`concurrent`"),
         ("hosts: [wasmtime]", "", "`hosts` leaves envoy out"),
@@ -272,6 +271,7 @@ fn what_only_wasmtime_honours_is_skipped_on_envoy_with_the_reason() {
         assert!(envoy.unwrap().starts_with(word), "{extra}{exchange}");
     }
     assert_eq!(reasons("workers: 1", ""), (None, None));
+    assert_eq!(reasons("callouts: {c: []}", ""), (None, None));
     assert_eq!(reasons("hosts: [envoy]", "").0.as_deref(), Some("`hosts` leaves wasmtime out"));
 }
 
@@ -285,4 +285,25 @@ fn every_byte_changes_the_cuts_and_nothing_else() {
     );
     assert_eq!(cut.exchanges[0].request.headers, whole.exchanges[0].request.headers);
     assert_eq!(cut.exchanges[0].upstream[0].body, Some(vec![]));
+}
+
+#[test]
+fn mistakes_in_callouts_are_named() {
+    let text = "
+description: d
+chain: []
+callouts:
+  exchange-1: []
+  auth: [{grpc: {status: 17}}, {reset: true, never: true}, {body: a, grpc: {}}]
+exchanges: [{request: {path: /}}]
+";
+    assert_eq!(
+        complaints(text),
+        [
+            "callouts.auth[0].grpc.status: found 17, expected 0 to 16",
+            "callouts.auth[1]: found `reset` and `never`, expected one of them",
+            "callouts.auth[2]: found an HTTP response and `grpc`, expected one of them",
+            "callouts: found the name `exchange-1`, expected one without `exchange-` in front",
+        ]
+    );
 }

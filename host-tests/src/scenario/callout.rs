@@ -1,4 +1,9 @@
 //! Scripted answers to the HTTP and gRPC callouts of filters.
+//!
+//! A cluster is one of `callouts`, or filters cannot call it. Each call takes the next answer of its
+//! cluster. With `[]` a cluster has no endpoint: the gateway answers by itself, and no call arrives.
+//! After the last answer, calls do arrive, and are answered 503 with `content-type: text/plain` and
+//! the body `no healthy upstream`; gRPC calls with status 14 and that as message.
 
 use serde::Deserialize;
 use serde_json::Value;

@@ -62,7 +62,7 @@ fn plan(scenario: Value, exchanges: Vec<Exchange>) -> Plan {
         filter("per-attempt", Position::Upstream),
         filter("second", Position::Downstream),
     ];
-    let callouts = std::collections::BTreeMap::new();
+    let callouts = BTreeMap::new();
     let path = PathBuf::from("scenario.yaml");
     Plan {
         path,
@@ -79,7 +79,7 @@ fn make(plan: &Plan) -> Value {
     let ports: Vec<Vec<u16>> = (plan.exchanges.iter())
         .map(|exchange| (9001..).take(exchange.upstream.len()).collect())
         .collect();
-    bootstrap(plan, &ports, Path::new("access.log"))
+    bootstrap(plan, &ports, &BTreeMap::new(), Path::new("access.log"))
 }
 
 const MANAGER: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
