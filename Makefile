@@ -10,7 +10,7 @@ export CARGO_TARGET_DIR := $(CURDIR)/target
 # What runs the filters uses those of `build`, on which every such target depends, and does not build them again.
 export TOLLGATE_WASM_DIR := $(CARGO_TARGET_DIR)/wasm32-wasip1/release
 
-.PHONY: help demo test build unit scenarios scenarios-envoy e2e lint docs bench bench-test fuzz-build schema tools clean-tools
+.PHONY: help demo test build unit scenarios scenarios-envoy rules-envoy e2e lint docs bench bench-test fuzz-build schema tools clean-tools
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ scenarios: build ## every scenario, on the offline host
 
 scenarios-envoy: tools build ## every scenario, on a real Envoy
 	@exec $(PYTHON) scripts/run_tests.py scenarios-envoy
+
+rules-envoy: tools build ## the tests of the offline host's rules, compared with a real Envoy
+	@exec $(PYTHON) scripts/run_tests.py rules-envoy
 
 e2e: tools build ## the official openai client, through a real Envoy
 	@exec $(PYTHON) scripts/run_tests.py e2e

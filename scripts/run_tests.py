@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the test suites one after the other and sums up.
 
-    run_tests.py [scripts] [unit] [scenarios] [scenarios-envoy] [e2e]      (all without arguments)
+    run_tests.py [scripts] [unit] [scenarios] [scenarios-envoy] [rules-envoy] [e2e]      (all without arguments)
 
 Every suite runs, also after one that failed. The exit status is 0 if nothing failed; a suite that
 ran no test at all has failed. A test that was skipped since something is not installed says
@@ -67,6 +67,10 @@ def suites():
         "unit": ("tests of the Rust workspace", [CARGO, "test", "--workspace", "--no-fail-fast"], cargo_counts),
         "scenarios": ("scenarios on the offline host", tollgate, scenario_counts),
         "scenarios-envoy": ("scenarios on a real Envoy", tollgate + ["--host", "envoy"], scenario_counts),
+        # The thread of a test has its name, if there is more than one.
+        "rules-envoy": ("rules of the offline host, on a real Envoy too",
+                        ["env", "TOLLGATE_RULES_ON_ENVOY=1", CARGO, "test", "--workspace", "--lib", "--no-fail-fast",
+                         "wasm::tests", "--", "--test-threads=2"], cargo_counts),
         "e2e": ("the openai client through a real Envoy",
                 [fetch.VENV_PYTHON, "-m", "unittest", "discover", "-s", "e2e", "--verbose"],
                 unittest_counts),

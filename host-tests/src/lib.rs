@@ -5,10 +5,13 @@
 //! 3. a host runs the plan and gives a [`report::Report`] ([`run`] does 2 and 3);
 //! 4. [`judge::judge`] compares it with what the scenario expects.
 //!
+//! [`compare`] runs a plan on both hosts and says where they differ.
+//!
 //! Beside that, [`check`] validates plugin configurations without a host.
 
 pub mod batch;
 pub mod check;
+pub mod compare;
 pub mod envoy;
 pub mod find;
 pub mod judge;

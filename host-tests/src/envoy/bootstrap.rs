@@ -24,7 +24,7 @@ use crate::plan::{Exchange, Filter, Plan, Upstream};
 use crate::scenario::{FailurePolicy, Position};
 
 /// Filter state that Tollgate's filters set, each under `wasm.` in Envoy.
-const TOLLGATE_STATE: [&str; 6] = [
+pub(crate) const TOLLGATE_STATE: [&str; 6] = [
     "tollgate.caller",
     "tollgate.request",
     "tollgate.model",

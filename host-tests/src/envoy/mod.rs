@@ -23,7 +23,7 @@ mod pace;
 mod process;
 mod upstream;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -44,8 +44,24 @@ use pace::Pace;
 use process::{Envoy, Scratch};
 use upstream::{Received, Server};
 
-/// The most an exchange may take, retries included.
-const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long an exchange may take, retries included.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Patience {
+    /// Long enough for a busy machine.
+    #[default]
+    Full,
+    /// Long enough to see that something hangs which is known to hang elsewhere.
+    Short,
+}
+
+impl Patience {
+    fn limit(self) -> Duration {
+        match self {
+            Self::Full => Duration::from_secs(10),
+            Self::Short => Duration::from_secs(2),
+        }
+    }
+}
 
 /// Headers that Envoy adds to a request on its way unless they are there. Filters see them; reports
 /// leave them out, except what the client sent itself.
@@ -84,8 +100,32 @@ pub fn available() -> Result<PathBuf, String> {
 /// No Envoy ([`available`]); Envoy refuses the configuration, with what the filters logged; an
 /// exchange does not end in time; Envoy crashes.
 pub fn run(plan: &Plan) -> Result<Report> {
+    run_with(plan, Patience::Full)
+}
+
+/// As [`run`], with another time limit.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_with(plan: &Plan, patience: Patience) -> Result<Report> {
     let binary = available().map_err(|why| anyhow!(why))?;
-    Gateway::start(&binary, plan)?.run(plan)
+    Gateway::start(&binary, plan, patience)?.run(plan)
+}
+
+/// The version of the Envoy that is used, such as `1.40.0`.
+///
+/// # Errors
+/// No Envoy ([`available`]), or one that does not say its version.
+pub fn version() -> Result<String> {
+    let binary = available().map_err(|why| anyhow!(why))?;
+    process::version(&binary)
+}
+
+/// The properties that a report on `exchange` has, where they are set: Envoy's access log prints
+/// only what it was asked for.
+pub(crate) fn reported_properties(exchange: &Exchange) -> BTreeSet<&str> {
+    let asked = exchange.expect.properties.keys().map(String::as_str);
+    bootstrap::TOLLGATE_STATE.into_iter().chain(asked).collect()
 }
 
 /// An Envoy with all that the exchanges of a plan need.
@@ -96,16 +136,18 @@ struct Gateway {
     callouts: Clusters,
     access_log: PathBuf,
     listeners: BTreeMap<String, u16>,
+    limit: Duration,
     _scratch: Scratch,
 }
 
 impl Gateway {
-    fn start(binary: &Path, plan: &Plan) -> Result<Self> {
+    fn start(binary: &Path, plan: &Plan, patience: Patience) -> Result<Self> {
+        let limit = patience.limit();
         let servers = (plan.exchanges.iter())
             .map(|exchange| {
                 let leaves = exchange.request.abort_after_bytes.is_some();
                 let pace = leaves.then(Arc::<Pace>::default);
-                let start = |upstream| Server::start(upstream, pace.clone(), EXCHANGE_TIMEOUT);
+                let start = |upstream| Server::start(upstream, pace.clone(), limit);
                 exchange.upstream.iter().map(start).collect()
             })
             .collect::<Result<Vec<Vec<Server>>>>()?;
@@ -119,8 +161,8 @@ impl Gateway {
         let config = bootstrap::bootstrap(plan, &ports, callouts.ports(), &access_log);
         let workers = plan.scenario.workers.unwrap_or(1).max(1);
         let envoy = Envoy::start(binary, &config, workers, &scratch)?;
-        let listeners = admin::listeners(envoy.admin(), Instant::now() + EXCHANGE_TIMEOUT)?;
-        Ok(Self { envoy, servers, callouts, access_log, listeners, _scratch: scratch })
+        let listeners = admin::listeners(envoy.admin(), Instant::now() + Patience::Full.limit())?;
+        Ok(Self { envoy, servers, callouts, access_log, listeners, limit, _scratch: scratch })
     }
 
     fn run(mut self, plan: &Plan) -> Result<Report> {
@@ -138,7 +180,7 @@ impl Gateway {
     }
 
     fn exchange(&mut self, index: usize, exchange: &Exchange) -> Result<Observed> {
-        let deadline = Instant::now() + EXCHANGE_TIMEOUT;
+        let deadline = Instant::now() + self.limit;
         let request = &exchange.request;
         let (head, pieces) = client::prepare(request);
         let servers = self.servers.get(index).map(Vec::as_slice).unwrap_or_default();

@@ -44,6 +44,28 @@ impl Drop for Scratch {
     }
 }
 
+/// What `binary` says its version is, such as `1.40.0`.
+///
+/// # Errors
+/// It cannot be run, or says none.
+pub(crate) fn version(binary: &Path) -> Result<String> {
+    let name = binary.display();
+    let output = Command::new(binary)
+        .arg("--version")
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("cannot start {name}"))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    parse_version(&text).with_context(|| format!("{name} --version: found `{}`", text.trim()))
+}
+
+/// Of `envoy  version: <commit>/1.40.0/Clean/RELEASE/BoringSSL`.
+fn parse_version(text: &str) -> Option<String> {
+    let (_, build) = text.split_once("version:")?;
+    let version = build.split('/').nth(1)?.trim();
+    version.starts_with(|c: char| c.is_ascii_digit()).then(|| version.to_owned())
+}
+
 /// A running Envoy.
 pub(crate) struct Envoy {
     child: Child,
@@ -140,5 +162,18 @@ impl Drop for Envoy {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_read() {
+        let said = "\n./envoy  version: bad8280de8/1.36.4/Clean/RELEASE/BoringSSL\n\n";
+        assert_eq!(parse_version(said).as_deref(), Some("1.36.4"));
+        assert_eq!(parse_version("version: x/dev/y"), None);
+        assert_eq!(parse_version(""), None);
     }
 }

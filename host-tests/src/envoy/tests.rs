@@ -177,7 +177,7 @@ fn a_bad_configuration_is_told_with_the_reason() {
         failure_policy: crate::scenario::FailurePolicy::FailReload,
     };
     let plan = plan(scenario, vec![missing], vec![exchange(get(), vec![])]);
-    let error = Gateway::start(&binary, &plan).err().unwrap().to_string();
+    let error = Gateway::start(&binary, &plan, Patience::Full).err().unwrap().to_string();
     assert!(error.starts_with("envoy refused the configuration"), "{error}");
     assert!(error.contains("absent.wasm"), "{error}");
 }

@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 
 use anyhow::Result;
+use host_tests::compare::{self, Known, Subject};
 use host_tests::judge::judge;
 use host_tests::plan::Plan;
 use host_tests::report::{Observed, Report};
@@ -51,39 +52,29 @@ fn how_bodies_are_cut_changes_nothing() {
     }));
 }
 
-/// Whatever a scenario leaves open is compared too. Without an Envoy there is nothing to compare:
-/// `make test` fetches one and prints the skips.
+/// Whatever a scenario leaves open is compared too; what is known to differ is a row of
+/// `known-differences.yaml`, and a row that does not differ any more fails. Without an Envoy there is
+/// nothing to compare: `make test` fetches one and prints the skips.
 #[test]
 fn the_hosts_agree() {
     if let Some(reason) = unavailable(Envoy) {
         eprintln!("skipped: {reason}");
         return;
     }
-    let both: Vec<Plan> = plans().into_iter().filter(|p| p.skip_reason(Envoy).is_none()).collect();
-    none(&failures(&both, |plan| {
-        let (ours, real) = (run(plan, Wasmtime)?, run(plan, Envoy)?);
-        let exchanges = ours.exchanges.iter().zip(&real.exchanges);
-        Ok(exchanges.filter_map(|(ours, real)| disagreement(ours, real)).collect())
-    }));
-}
-
-/// The parts of a report that differ.
-fn disagreement(ours: &Observed, real: &Observed) -> Option<String> {
-    // The order of headers of different names means nothing, and the hosts' clocks differ.
-    let sorted = |observed: &Observed| {
-        let mut observed = observed.clone();
-        observed.upstream.iter_mut().for_each(|u| u.headers.sort_by(|a, b| a.0.cmp(&b.0)));
-        observed.response.headers.sort_by(|a, b| a.0.cmp(&b.0));
-        observed.response.body = observed.response.body.as_deref().map(without_times);
-        serde_json::to_value(&observed).unwrap()
+    let version = host_tests::envoy::version().unwrap();
+    let known = Known::load(&root().join("host-tests").join(compare::FILE)).unwrap();
+    let plans = plans();
+    let mut failures = known.without_subject(plans.iter().map(|plan| plan.path.as_path()));
+    let runs = |plan: &Plan| {
+        plan.skip_reason(Envoy).is_none()
+            && known.skip_reason(Subject::Scenario(&plan.path), &version).is_none()
     };
-    let (ours, real) = (sorted(ours), sorted(real));
-    let parts: Vec<String> = ["upstream", "response", "properties", "metrics", "logs"]
-        .into_iter()
-        .filter(|part| ours[part] != real[part])
-        .map(|part| format!("\n  {part}\n    wasmtime {}\n    envoy    {}", ours[part], real[part]))
-        .collect();
-    (!parts.is_empty()).then(|| format!("exchange {}{}", ours["name"], parts.concat()))
+    let both: Vec<Plan> = plans.into_iter().filter(runs).collect();
+    failures.extend(self::failures(&both, |plan| {
+        let found = compare::both(plan)?;
+        Ok(known.unexpected(Subject::Scenario(&plan.path), &version, &found))
+    }));
+    none(&failures);
 }
 
 /// Where the run with cut bodies came out otherwise.
@@ -107,14 +98,4 @@ fn differences(plan: &Plan, written: &Report, cut: &Report) -> Vec<String> {
         }
     }
     out
-}
-
-/// `body` without the seconds at which completions say that they were made.
-fn without_times(body: &str) -> String {
-    const CREATED: &str = "\"created\":";
-    let mut parts = body.split(CREATED);
-    let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |text, part| {
-        text + CREATED + part.trim_start_matches(|c: char| c.is_ascii_digit())
-    })
 }

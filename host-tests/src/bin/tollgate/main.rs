@@ -1,8 +1,9 @@
 //! The `tollgate` command: runs scenarios and checks plugin configurations.
 //!
-//! Exit status: 0 all well, 1 a scenario failed or a configuration was refused, 2 wrong usage or
-//! nothing that could be run.
+//! Exit status: 0 all well, 1 a scenario failed, the hosts differ or a configuration was refused, 2
+//! wrong usage or nothing that could be run.
 
+mod compare;
 mod config;
 mod scenarios;
 
@@ -19,7 +20,7 @@ use host_tests::scenario::HostName;
 #[command(
     name = "tollgate",
     version,
-    after_help = "Exit status: 0 all well; 1 a scenario failed or a configuration was refused; 2 \
+    after_help = "Exit status: 0 all well; 1 a scenario failed, the hosts differ, or a configuration was refused; 2 \
                   wrong usage, or a file that cannot be read.\n\
                   Environment: ENVOY is the Envoy to use; TOLLGATE_WASM_DIR is a folder of compiled \
                   filters (key_check.wasm, …) to use instead of building them."
@@ -52,6 +53,18 @@ enum Command {
         json: bool,
         #[command(flatten)]
         on: On,
+    },
+    /// Run scenarios on both hosts and print where they differ; judge nothing
+    ///
+    /// Whole reports are compared, so what a scenario leaves open is, too. A scenario that a real
+    /// Envoy cannot run is a skip.
+    Compare {
+        /// Files, or folders to search for `scenario.yaml` and `*.scenario.yaml`
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+        /// Differences that are known, with their reasons: a list of rows, see the README
+        #[arg(long, value_name = "FILE")]
+        known: Option<PathBuf>,
     },
     /// Check a filter's plugin configuration and print every problem
     ///
@@ -97,6 +110,7 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Command::Test { paths, on } => scenarios::test(&mut out, &paths, on.host),
         Command::Run { file, json, on } => scenarios::run(&mut out, &file, on.host, json),
+        Command::Compare { paths, known } => compare::compare(&mut out, &paths, known.as_deref()),
         Command::Check { of, file } => config::check(&mut out, &of.filter, &file),
         Command::Schema { of } => config::schema(&mut out, &of.filter),
     };
