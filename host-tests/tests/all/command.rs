@@ -131,7 +131,10 @@ fn run_prints_one_object_of_the_documented_form() {
     };
     let exchange = &report["exchanges"][0];
     assert_eq!(names(&report), ["exchanges", "logs"]);
-    assert_eq!(names(exchange), ["name", "upstream", "response", "properties", "metrics", "logs"]);
+    assert_eq!(
+        names(exchange),
+        ["name", "upstream", "callouts", "response", "properties", "metrics", "logs"]
+    );
     assert_eq!(names(&exchange["upstream"][0]), ["method", "path", "headers", "body"]);
     assert_eq!(names(&exchange["response"]), ["status", "headers", "body", "localReply", "reset"]);
     assert_eq!(exchange["upstream"][0]["body"], r#"{"x":1}"#);
