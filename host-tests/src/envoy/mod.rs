@@ -36,7 +36,7 @@ use base64::prelude::BASE64_STANDARD;
 
 use crate::modules;
 use crate::plan::{Exchange, Headers, Plan};
-use crate::report::{CalloutRequest, Observed, Report, Response, UpstreamRequest};
+use crate::report::{Observed, Report, Response, UpstreamRequest};
 use callouts::Clusters;
 use client::{Answer, Call};
 use message::Message;
@@ -161,8 +161,13 @@ impl Gateway {
         let config = bootstrap::bootstrap(plan, &ports, callouts.ports(), &access_log);
         let workers = plan.scenario.workers.unwrap_or(1).max(1);
         let envoy = Envoy::start(binary, &config, workers, &scratch)?;
-        let listeners = admin::listeners(envoy.admin(), Instant::now() + Patience::Full.limit())?;
-        Ok(Self { envoy, servers, callouts, access_log, listeners, limit, _scratch: scratch })
+        let deadline = Instant::now() + Patience::Full.limit();
+        let listeners = admin::listeners(envoy.admin(), deadline)?;
+        let mut gateway =
+            Self { envoy, servers, callouts, access_log, listeners, limit, _scratch: scratch };
+        gateway.settle(deadline)?;
+        gateway.envoy.started()?;
+        Ok(gateway)
     }
 
     fn run(mut self, plan: &Plan) -> Result<Report> {
@@ -195,11 +200,11 @@ impl Gateway {
         let port = self.listeners.get(&name).with_context(|| format!("no listener {name}"))?;
         let answer = client::call(SocketAddr::from(([127, 0, 0, 1], *port)), &call, deadline)?;
         let entry = access_log::wait(&self.access_log, index, deadline)?;
-        let callouts = self.callouts(deadline)?;
+        self.settle(deadline)?;
         Ok(Observed {
             name: exchange.name.clone(),
             upstream: requests(servers, &request.headers),
-            callouts,
+            callouts: self.callouts.take()?,
             response: response(answer, &entry, exchange),
             properties: entry.into_properties(),
             metrics: admin::metrics(self.envoy.admin(), deadline)?,
@@ -207,19 +212,18 @@ impl Gateway {
         })
     }
 
-    /// The calls that filters have made, once all of them have arrived and what was answered has
-    /// reached the filters: also those made at the very end, in `on_log`.
-    fn callouts(&self, deadline: Instant) -> Result<Vec<CalloutRequest>> {
+    /// Returns when every call that filters have made has arrived, and what is answered at once has
+    /// reached them: also calls made at the very end, in `on_log`.
+    fn settle(&self, deadline: Instant) -> Result<()> {
         if self.callouts.ports().is_empty() {
-            return Ok(Vec::new());
+            return Ok(());
         }
         self.barrier(deadline)?;
         self.callouts.wait(|arrived| {
             let made = admin::calls(self.envoy.admin(), arrived.len(), deadline)?;
             Ok(made == arrived)
         })?;
-        self.barrier(deadline)?;
-        self.callouts.take()
+        self.barrier(deadline)
     }
 
     /// Returns when the worker has done whatever it was doing.

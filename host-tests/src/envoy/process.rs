@@ -129,6 +129,15 @@ impl Envoy {
         self.admin
     }
 
+    /// Counts what filters logged since it came up as part of the start: answers to what they called
+    /// then.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub(crate) fn started(&mut self) -> Result<()> {
+        self.log.started()
+    }
+
     /// What filters logged while they were configured, each line once.
     pub(crate) fn start_lines(&self) -> &[LogLine] {
         self.log.start_lines()

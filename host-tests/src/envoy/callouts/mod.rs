@@ -25,10 +25,6 @@ use super::process::POLL;
 use crate::plan::{Callout, Headers};
 use crate::report::CalloutRequest;
 
-/// Headers that Envoy adds to a call by itself. Reports leave them out, also where a filter set them.
-const IMPLIED_HEADERS: [&str; 3] =
-    ["x-envoy-expected-rq-timeout-ms", "x-envoy-internal", "x-forwarded-for"];
-
 /// The most calls of a run, and the most bytes that one of them may send.
 const MOST_CALLS: usize = 10_000;
 const MOST_BYTES: usize = 64 << 20;
@@ -185,14 +181,13 @@ impl Drop for Clusters {
 
 impl Call {
     fn report(&self) -> CalloutRequest {
-        let implied = |name: &str| IMPLIED_HEADERS.contains(&name);
         let body = if self.grpc { messages(&self.body).concat() } else { self.body.clone() };
         let (body, body_base64) = super::text_or_base64(body);
         CalloutRequest {
             cluster: self.cluster.to_string(),
             method: self.method.clone(),
             path: self.path.clone(),
-            headers: super::printable(self.headers.clone(), implied),
+            headers: super::printable(self.headers.clone(), is_implied),
             body,
             body_base64,
         }
@@ -296,6 +291,11 @@ async fn connection(socket: TcpStream, script: Arc<Script>) {
             None => respond.send_reset(h2::Reason::ENHANCE_YOUR_CALM),
         }
     }
+}
+
+/// Headers of a call that are Envoy's affair. Reports leave them out, whoever set them.
+fn is_implied(name: &str) -> bool {
+    name.starts_with("x-envoy-") || name == "x-forwarded-for"
 }
 
 /// The messages of a gRPC body, each without its prefix: a flag and the length.
