@@ -220,6 +220,18 @@ impl<'p> Exchange<'p> {
         format!("the exchange hangs: {}, and nothing can resume it", holders.join(", "))
     }
 
+    /// The filters' metrics, and of the host's own those that the scenario names.
+    fn metrics(&self) -> BTreeMap<String, i64> {
+        let mut world = self.world.borrow_mut();
+        let mut metrics = world.metrics().snapshot();
+        for name in self.plan.expect.metrics.keys() {
+            if let Some(value) = world.vms.stat(name) {
+                metrics.insert(name.clone(), value);
+            }
+        }
+        metrics
+    }
+
     /// What there is to report, when it is over.
     ///
     /// # Errors
@@ -272,7 +284,7 @@ impl<'p> Exchange<'p> {
             callouts: Vec::new(),
             response,
             properties,
-            metrics: self.world.borrow_mut().metrics().snapshot(),
+            metrics: self.metrics(),
             logs: lines,
         })
     }

@@ -11,7 +11,6 @@ use super::reply::LocalReply;
 use super::stream::{Both, Direction, StreamContext, View};
 use super::vm::{Failed, Vm};
 use super::worker::{Part, Place};
-use crate::scenario::FailurePolicy;
 
 impl Exchange<'_> {
     /// Headers to filter `i`. Pause is a stop of everything, unless the plugin allows less (E1, E2).
@@ -38,7 +37,7 @@ impl Exchange<'_> {
             Ok(1) if self.allows_hold(at.level, i) => Iteration::StopSingle,
             Ok(3) => Iteration::StopAllBuffer,
             Ok(_) => Iteration::StopAllWatermark,
-            Err(failed) => self.fail(at, i, failed),
+            Err(_) => self.fail(at, i),
         }
     }
 
@@ -86,7 +85,7 @@ impl Exchange<'_> {
             Ok(1) => DataStatus::StopAndBuffer,
             Ok(2) => DataStatus::StopAndWatermark,
             Ok(_) => DataStatus::StopNoBuffer,
-            Err(failed) => data_status(self.fail(at, i, failed)),
+            Err(_) => data_status(self.fail(at, i)),
         }
     }
 
@@ -113,7 +112,7 @@ impl Exchange<'_> {
         match result {
             Ok(0) => Iteration::Continue,
             Ok(_) => Iteration::StopSingle,
-            Err(failed) => self.fail(at, i, failed),
+            Err(_) => self.fail(at, i),
         }
     }
 
@@ -176,19 +175,14 @@ impl Exchange<'_> {
     /// What happens at a filter that has no context.
     fn without(&mut self, at: At, i: usize) -> HeadersStatus {
         match (self.chain(at.level).links[i].part, at.direction) {
-            (Part::Refuses, Direction::Request) => self.fail(at, i, Failed::Before),
+            (Part::Refuses, Direction::Request) => self.fail(at, i),
             _ => Iteration::Continue,
         }
     }
 
-    /// The filter's VM failed: 503, once, whose way back it does not stop. When it failed in another
-    /// stream, and the policy is open: on as if nothing had been (E21).
-    fn fail(&mut self, at: At, i: usize, failed: Failed) -> HeadersStatus {
-        let plugin = self.chain(at.level).links[i].place.plugin;
-        let policy = self.worker.borrow().plugin(plugin).map(|plugin| plugin.policy);
-        if policy == Some(FailurePolicy::FailOpen) && failed == Failed::Before {
-            return Iteration::Continue;
-        }
+    /// The filter's VM failed, in this stream or another: 503, once, whose way back it does not stop.
+    /// Whatever the policy: it is about later streams (E21).
+    fn fail(&mut self, at: At, i: usize) -> HeadersStatus {
         if !std::mem::replace(&mut self.chain_mut(at.level).links[i].refused, true) {
             self.local_reply(at.level, &LocalReply::failed_vm());
         } else if at.direction == Direction::Response {

@@ -14,9 +14,31 @@ use super::world::World;
 /// A plugin as its module may know it.
 #[derive(Debug)]
 pub(crate) struct PluginInfo {
-    /// The filter's name in the chain: plugin name, root id, and the name in logs.
+    /// The filter's name in the chain: plugin name, and the name in logs.
     pub(crate) name: String,
+    pub(crate) root_id: String,
     pub(crate) config: Vec<u8>,
+}
+
+/// A VM as its module may know it.
+#[derive(Debug)]
+pub(crate) struct VmInfo {
+    /// Of `vm_id`, VM configuration and module: plugins with the same key share a VM (E24).
+    pub(crate) key: [u8; 32],
+    pub(crate) vm_id: Vec<u8>,
+    pub(crate) config: Vec<u8>,
+    /// `NAME=value`.
+    pub(crate) environment: Vec<Vec<u8>>,
+}
+
+/// Where a VM lives.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Thread {
+    /// Only for the trial of a configuration.
+    Trial,
+    /// The main thread: its VMs are configured and tick, and serve no exchange.
+    Main,
+    Worker(usize),
 }
 
 /// When host functions may be called.
@@ -57,8 +79,10 @@ pub(crate) struct GuestState {
     pub(crate) phase: Phase,
     pub(crate) memory: Option<Memory>,
     pub(crate) allocate: Option<TypedFunc<u32, u32>>,
-    /// `NAME=value`, from the VM configuration.
-    pub(crate) environment: Vec<Vec<u8>>,
+    pub(crate) vm: Rc<VmInfo>,
+    /// The plugin's configuration can be read.
+    pub(crate) configuring: bool,
+    pub(crate) thread: Thread,
     /// Root contexts by id.
     pub(crate) roots: BTreeMap<u32, Rc<PluginInfo>>,
     /// Stream contexts by id, with the root each belongs to.
@@ -75,7 +99,8 @@ impl GuestState {
     pub(crate) fn new(
         world: Rc<RefCell<World>>,
         limits: StoreLimits,
-        environment: Vec<Vec<u8>>,
+        vm: Rc<VmInfo>,
+        thread: Thread,
     ) -> Self {
         let recorder = world.borrow().recorder.clone();
         Self {
@@ -85,7 +110,9 @@ impl GuestState {
             phase: Phase::Starting,
             memory: None,
             allocate: None,
-            environment,
+            vm,
+            configuring: false,
+            thread,
             roots: BTreeMap::new(),
             streams: BTreeMap::new(),
             current: 0,

@@ -36,6 +36,8 @@ mod headers;
 mod recorder;
 mod reply;
 mod router;
+mod shared;
+mod start;
 mod stream;
 mod vm;
 mod wasi;
@@ -43,6 +45,7 @@ mod worker;
 mod world;
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use anyhow::{Context, bail};
@@ -51,11 +54,12 @@ pub use engine::{Budget, Runtime};
 
 use crate::plan::Plan;
 use crate::report::{LogLine, Report};
-use crate::scenario::Scenario;
 use crate::trace::Trace;
+use guest::Action;
 use exchange::{DEFAULT_BUFFER_LIMIT, Exchange, Step, Surroundings};
 use recorder::Recorder;
-use worker::Worker;
+use start::Threads;
+use worker::{Place, Worker};
 use world::{DEFAULT_CLOCK, World};
 
 /// Runs a scenario in a fresh process-worth of state.
@@ -92,7 +96,9 @@ pub fn record(plan: &Plan) -> (anyhow::Result<Report>, Trace) {
 /// The host with its workers, ready for exchanges.
 pub struct Gateway {
     world: Rc<RefCell<World>>,
-    workers: Vec<Rc<RefCell<Worker>>>,
+    threads: Threads,
+    /// What filters logged when they were started, each line once.
+    start: Vec<LogLine>,
 }
 
 impl Gateway {
@@ -117,14 +123,15 @@ impl Gateway {
         };
         let world = Rc::new(RefCell::new(World::new(clock)));
         world.borrow_mut().recorder = recorder;
-        let environment = environment(&plan.scenario);
-        let count = plan.scenario.workers.unwrap_or(1).max(1);
-        let mut workers = Vec::new();
-        for _ in 0..count {
-            let worker = Worker::new(runtime, &plan.chain, &environment, &world)?;
-            workers.push(Rc::new(RefCell::new(worker)));
+        let threads = Threads::start(runtime, plan, &world)?;
+        let mut gateway = Self { world, threads, start: Vec::new() };
+        for line in gateway.lines(None) {
+            // Each thread says the same.
+            if !gateway.start.contains(&line) {
+                gateway.start.push(line);
+            }
         }
-        Ok(Self { world, workers })
+        Ok(gateway)
     }
 
     /// Runs the exchanges of `plan`, which it was started with; may be repeated.
@@ -140,7 +147,7 @@ impl Gateway {
             overrides: Rc::new(plan.scenario.properties.clone()),
             world: Rc::clone(&self.world),
         };
-        let mut report = Report::default();
+        let mut report = Report { logs: self.start.clone(), ..Report::default() };
         let mut rest = plan.exchanges.as_slice();
         let mut index = 0;
         while let Some((first, _)) = rest.split_first() {
@@ -150,12 +157,14 @@ impl Gateway {
             self.advance(group.iter().map(|e| e.advance_nanos).max().unwrap_or(0));
             let mut running = Vec::new();
             for plan in group {
-                let worker = self.workers.get(index % self.workers.len().max(1));
+                let worker = plan.worker.map_or(index, |worker| worker as usize);
+                let worker = self.threads.workers.get(worker % self.threads.workers.len().max(1));
                 let Some(worker) = worker else { bail!("no worker") };
                 running.push(Exchange::new(index, plan, &surroundings, Rc::clone(worker)));
                 index += 1;
             }
             self.finish(&mut running)?;
+            self.world.borrow_mut().vms.active = self.threads.active_vms();
             for (i, exchange) in running.into_iter().enumerate() {
                 let number = index - group.len() + i;
                 let lines = self.lines(Some(number));
@@ -164,13 +173,7 @@ impl Gateway {
                 report.exchanges.push(observed.with_context(|| format!("exchange `{name}`"))?);
             }
         }
-        // Each worker says the same when it starts.
-        for line in self.lines(None) {
-            if !report.logs.iter().any(|l| (&l.filter, &l.message) == (&line.filter, &line.message))
-            {
-                report.logs.push(line);
-            }
-        }
+        report.logs.extend(self.lines(None));
         Ok(report)
     }
 
@@ -178,12 +181,13 @@ impl Gateway {
     fn finish(&self, running: &mut [Exchange<'_>]) -> anyhow::Result<()> {
         let mut waited = 0;
         loop {
+            let called = self.call_queue_readers(running)?;
             let steps: Vec<Step> = running.iter_mut().map(Exchange::step).collect();
+            if called || steps.contains(&Step::Moved) {
+                continue;
+            }
             if steps.iter().all(|step| *step == Step::Over) {
                 return Ok(());
-            }
-            if steps.contains(&Step::Moved) {
-                continue;
             }
             // Only a tick can help; a minute of them is enough to show that none does.
             let Some(period) = self.shortest_tick().filter(|_| waited < MOST_WAIT_NANOS) else {
@@ -206,7 +210,7 @@ impl Gateway {
 
     /// The shortest tick period of any plugin, in nanoseconds.
     fn shortest_tick(&self) -> Option<u64> {
-        let periods = self.workers.iter().flat_map(|worker| worker.borrow().tickers());
+        let periods = self.threads.all().flat_map(|worker| worker.borrow().tickers());
         periods.map(|(_, millis)| u64::from(millis) * 1_000_000).min()
     }
 
@@ -214,23 +218,41 @@ impl Gateway {
     fn tick(&self, nanos: u64, running: &mut [Exchange<'_>]) {
         let now = self.world.borrow().now;
         self.world.borrow_mut().now = now.saturating_add(nanos);
-        for worker in &self.workers {
+        for worker in self.threads.all() {
             let tickers = worker.borrow().tickers();
             for (place, _) in tickers {
                 let root = place.root;
                 let (_, actions) = worker.borrow_mut().enter(place, |vm| vm.on_tick(root));
-                for action in actions {
-                    let context = action.context();
-                    let owner = running.iter_mut().find(|exchange| {
-                        Rc::ptr_eq(&exchange.worker, worker)
-                            && exchange.find(place.slot, context).is_some()
-                    });
-                    if let Some(exchange) = owner {
-                        exchange.perform(place, [action].into());
-                    }
+                perform(worker, place, actions, running);
+            }
+        }
+    }
+
+    /// Calls the readers of everything that was queued before; what they queue has to wait for the
+    /// next time. False: there was nothing.
+    fn call_queue_readers(&self, running: &mut [Exchange<'_>]) -> anyhow::Result<bool> {
+        let due = self.world.borrow_mut().queues.take_ready();
+        if due.is_empty() {
+            return Ok(false);
+        }
+        let mut called = self.world.borrow().queues.called;
+        for ready in due {
+            called += 1;
+            if called > MOST_QUEUE_CALLS {
+                bail!(
+                    "proxy_on_queue_ready was called {MOST_QUEUE_CALLS} times: does it queue \
+                     something for itself each time?"
+                );
+            }
+            for worker in self.threads.all() {
+                let called = worker.borrow_mut().queue_ready(ready);
+                if let Some((place, actions)) = called {
+                    perform(worker, place, actions, running);
                 }
             }
         }
+        self.world.borrow_mut().queues.called = called;
+        Ok(true)
     }
 
     /// Lets time pass between exchanges, with the ticks that are due in it.
@@ -245,23 +267,49 @@ impl Gateway {
         self.world.borrow_mut().now = now.saturating_add(left);
     }
 
-    /// Takes the log lines of an exchange, or those that belong to none.
+    /// Takes the log lines of an exchange, with those that were logged since the last one and belong
+    /// to none; without those that filters repeat when they are loaded anew.
     fn lines(&self, owner: Option<usize>) -> Vec<LogLine> {
         let mut world = self.world.borrow_mut();
         let all = std::mem::take(&mut world.lines);
-        let (mine, others): (Vec<_>, _) = all.into_iter().partition(|l| l.exchange == owner);
+        let (mine, others): (Vec<_>, _) =
+            all.into_iter().partition(|l| l.exchange.is_none() || l.exchange == owner);
         world.lines = others;
         let line = |line: world::Line| LogLine {
             level: level(line.level).to_owned(),
             filter: line.filter,
             message: line.message,
         };
-        mine.into_iter().map(line).collect()
+        let lines = mine.into_iter().map(|found| (found.exchange.is_some(), line(found)));
+        let mut lines: Vec<(bool, LogLine)> = lines.collect();
+        lines.retain(|(in_stream, line)| *in_stream || !self.start.contains(line));
+        lines.into_iter().map(|(_, line)| line).collect()
+    }
+}
+
+/// Does what a call outside of any stream has asked for, in the streams that it named.
+fn perform(
+    worker: &Rc<RefCell<Worker>>,
+    place: Place,
+    actions: VecDeque<Action>,
+    running: &mut [Exchange<'_>],
+) {
+    for action in actions {
+        let context = action.context();
+        let owner = running.iter_mut().find(|exchange| {
+            Rc::ptr_eq(&exchange.worker, worker) && exchange.find(place.slot, context).is_some()
+        });
+        if let Some(exchange) = owner {
+            exchange.perform(place, [action].into());
+        }
     }
 }
 
 /// How much virtual time a blocked exchange is given, as ticks.
 const MOST_WAIT_NANOS: u64 = 60_000_000_000;
+
+/// Calls of queue readers in one run at most.
+const MOST_QUEUE_CALLS: u64 = 1_000_000;
 
 /// Ticks between two exchanges at most: more would only cost time.
 const MOST_TICKS: u32 = 10_000;
@@ -275,10 +323,6 @@ fn level(level: u32) -> &'static str {
         4 => "error",
         _ => "critical",
     }
-}
-
-fn environment(scenario: &Scenario) -> Vec<Vec<u8>> {
-    scenario.env.iter().map(|(name, value)| format!("{name}={value}").into_bytes()).collect()
 }
 
 /// Nanoseconds since 1970 of an RFC 3339 time in UTC, whole seconds.

@@ -9,6 +9,7 @@ pub(crate) mod guest;
 mod headers;
 mod replies;
 mod router;
+mod start;
 mod vms;
 
 use std::sync::atomic::{AtomicU32, Ordering};

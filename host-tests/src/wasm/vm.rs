@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use wasmtime::{
@@ -10,7 +11,7 @@ use wasmtime::{
 };
 
 use super::engine::{Program, Runtime, plain};
-use super::guest::{Action, GuestState, Phase, PluginInfo};
+use super::guest::{Action, GuestState, Phase, PluginInfo, Thread, VmInfo};
 use super::recorder::{Number, Numbers};
 use super::stream::{Direction, StreamContext};
 use super::world::World;
@@ -19,8 +20,15 @@ use crate::trace::Outcome;
 /// Functions of a trap that are named.
 const MOST_FRAMES: usize = 10;
 
-/// What a VM's memory grows to at most: Envoy's limit, 16384 pages (E32).
-const MOST_MEMORY: usize = 1 << 30;
+/// What the VMs of one key are made from (E24).
+pub(crate) struct Origin {
+    pub(crate) runtime: &'static Runtime,
+    pub(crate) world: Rc<RefCell<World>>,
+    pub(crate) program: Arc<Program>,
+    pub(crate) info: Rc<VmInfo>,
+    /// What the memory of each grows to at most.
+    pub(crate) memory: usize,
+}
 
 /// The VM is gone.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -40,6 +48,7 @@ struct Callbacks {
     on_vm_start: Option<TypedFunc<(u32, u32), u32>>,
     on_configure: Option<TypedFunc<(u32, u32), u32>>,
     on_tick: Option<TypedFunc<u32, ()>>,
+    on_queue_ready: Option<TypedFunc<(u32, u32), ()>>,
     headers: [Option<Piece>; 2],
     body: [Option<Piece>; 2],
     trailers: [Option<TypedFunc<(u32, u32), u32>>; 2],
@@ -58,16 +67,16 @@ pub(crate) struct Vm {
 }
 
 impl Vm {
-    /// An instance that has run `_initialize`.
-    pub(crate) fn new(
-        runtime: &Runtime,
-        program: &Program,
-        world: Rc<RefCell<World>>,
-        environment: Vec<Vec<u8>>,
-    ) -> anyhow::Result<Self> {
+    /// An instance that has run `_initialize`. Only what workers do is recorded.
+    pub(crate) fn new(origin: &Origin, thread: Thread) -> anyhow::Result<Self> {
+        let Origin { runtime, world, program, info, memory } = origin;
+        world.borrow_mut().vms.created += 1;
         // A guest that may not grow sees -1, runs out of memory and aborts, as in V8.
-        let limits = StoreLimitsBuilder::new().memory_size(MOST_MEMORY).build();
-        let state = GuestState::new(world, limits, environment);
+        let limits = StoreLimitsBuilder::new().memory_size(*memory).build();
+        let mut state = GuestState::new(Rc::clone(world), limits, Rc::clone(info), thread);
+        if !matches!(thread, Thread::Worker(_)) {
+            state.recorder = None;
+        }
         let mut store = Store::new(runtime.engine(), state);
         store.limiter(|state| &mut state.limits);
         let fuel = runtime.fuel();
@@ -112,14 +121,22 @@ impl Vm {
     }
 
     fn boot(&mut self, root: u32, config_size: u32) -> Result<bool, Failed> {
+        // The plugin's configuration is there when its context is made and configured; in
+        // `on_vm_start` only the VM's is.
+        self.store.data_mut().configuring = true;
         let create = self.callbacks.on_context_create.clone();
         self.call("proxy_on_context_create", create, root, (root, 0), ())?;
+        self.store.data_mut().configuring = false;
         let start = self.callbacks.on_vm_start.clone();
-        if self.call("proxy_on_vm_start", start, root, (root, 0), 1)? == 0 {
+        let size = u32::try_from(self.store.data().vm.config.len()).unwrap_or(u32::MAX);
+        if self.call("proxy_on_vm_start", start, root, (root, size), 1)? == 0 {
             return Ok(false);
         }
+        self.store.data_mut().configuring = true;
         let configure = self.callbacks.on_configure.clone();
-        Ok(self.call("proxy_on_configure", configure, root, (root, config_size), 1)? != 0)
+        let agreed = self.call("proxy_on_configure", configure, root, (root, config_size), 1)? != 0;
+        self.store.data_mut().configuring = false;
+        Ok(agreed)
     }
 
     /// Whether the VM trapped once: it is never called again (E21).
@@ -203,6 +220,15 @@ impl Vm {
         self.call("proxy_on_tick", tick, root, root, ())
     }
 
+    /// Only if the context is still there; it may be one of another VM in the same place before.
+    pub(crate) fn on_queue_ready(&mut self, root: u32, queue: u32) -> Result<(), Failed> {
+        if !self.store.data().roots.contains_key(&root) {
+            return Ok(());
+        }
+        let ready = self.callbacks.on_queue_ready.clone();
+        self.call("proxy_on_queue_ready", ready, root, (root, queue), ())
+    }
+
     /// The tick period of a root context in milliseconds.
     pub(crate) fn tick_period(&self, root: u32) -> Option<u32> {
         self.store.data().ticks.get(&root).copied()
@@ -254,6 +280,7 @@ impl Callbacks {
             on_vm_start: export(store, instance, "proxy_on_vm_start")?,
             on_configure: export(store, instance, "proxy_on_configure")?,
             on_tick: export(store, instance, "proxy_on_tick")?,
+            on_queue_ready: export(store, instance, "proxy_on_queue_ready")?,
             headers: [
                 export(store, instance, "proxy_on_request_headers")?,
                 export(store, instance, "proxy_on_response_headers")?,

@@ -100,7 +100,7 @@ fn errno(answer: Answer<u32>) -> wasmtime::Result<u32> {
 }
 
 fn environ_sizes_get(cx: &mut Cx<'_>, to_count: u32, to_size: u32) -> Answer<u32> {
-    let environment = &cx.state().environment;
+    let environment = &cx.state().vm.environment;
     let size: usize = environment.iter().map(|variable| variable.len() + 1).sum();
     let count = u32::try_from(environment.len()).unwrap_or(u32::MAX);
     cx.put_u32(to_count, count)?;
@@ -109,7 +109,7 @@ fn environ_sizes_get(cx: &mut Cx<'_>, to_count: u32, to_size: u32) -> Answer<u32
 }
 
 fn environ_get(cx: &mut Cx<'_>, mut to_pointers: u32, mut to_bytes: u32) -> Answer<u32> {
-    for mut variable in cx.state().environment.clone() {
+    for mut variable in cx.state().vm.environment.clone() {
         variable.push(0);
         cx.put_u32(to_pointers, to_bytes)?;
         cx.put(to_bytes, &variable)?;

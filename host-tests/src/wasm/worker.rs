@@ -1,44 +1,43 @@
-//! One worker thread of the host: its VMs and plugins, and what a failed VM means for new streams.
+//! One thread of the host: its VMs and plugins, and what a failed VM means for new streams.
 //!
-//! Plugins of the same module share one VM, as Envoy's do when they have the same `vm_id` and VM
-//! configuration (E24).
+//! Plugins with the same `vm_id`, VM configuration and module share one VM, each with a root context
+//! of its own (E24). A VM that failed is dropped at once: nothing may call it any more (E21).
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
-use std::path::Path;
+use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
-use std::sync::Arc;
 
 use anyhow::{Context, bail};
 
-use super::engine::{Program, Runtime};
-use super::guest::{Action, PluginInfo};
-use super::vm::{Failed, Vm};
-use super::world::World;
+use super::guest::{Action, PluginInfo, Thread};
+use super::shared::Ready;
+use super::vm::{Failed, Origin, Vm};
+use super::world::{Reload, World};
 use crate::plan;
 use crate::scenario::{FailurePolicy, Position};
 
-/// How long after a failure a VM is made anew. Envoy's back-off has this base, and jitter.
+/// How long after a plugin was loaded it can be loaded anew: the lower bound of Envoy's back-off,
+/// which adds up to as much again at random. Counted from the load, not from the failure (E22).
 const RELOAD_AFTER_NANOS: u64 = 1_000_000_000;
 
-/// A plugin of the chain in one worker.
+/// A plugin of the chain on one thread.
 pub(crate) struct Plugin {
     pub(crate) info: Rc<PluginInfo>,
     pub(crate) at: Position,
     pub(crate) allow_hold: bool,
     pub(crate) policy: FailurePolicy,
+    origin: Rc<Origin>,
     slot: usize,
     root: u32,
+    /// When it was loaded, or an attempt to was made.
+    loaded: u64,
 }
 
-/// A VM's place.
+/// A VM's place, for one VM only.
 struct Slot {
-    program: Arc<Program>,
-    vm: Vm,
-    /// Counts VMs in this place: a stream's context lives in one of them only.
-    generation: u32,
-    failed_at: Option<u64>,
-    environment: Vec<Vec<u8>>,
+    key: [u8; 32],
+    /// None: it failed.
+    vm: Option<Vm>,
 }
 
 /// How a plugin takes part in a new stream.
@@ -58,136 +57,138 @@ pub(crate) struct Place {
     pub(crate) plugin: usize,
     pub(crate) slot: usize,
     pub(crate) root: u32,
-    generation: u32,
 }
 
-/// A worker.
+/// A thread.
 pub(crate) struct Worker {
-    runtime: &'static Runtime,
+    thread: Thread,
     world: Rc<RefCell<World>>,
     slots: Vec<Slot>,
     plugins: Vec<Plugin>,
 }
 
 impl Worker {
-    /// Starts and configures every plugin of `chain`.
+    /// One without plugins.
+    pub(crate) fn new(thread: Thread, world: &Rc<RefCell<World>>) -> Self {
+        Self { thread, world: Rc::clone(world), slots: Vec::new(), plugins: Vec::new() }
+    }
+
+    /// Loads, starts and configures the next plugin of the chain.
     ///
     /// # Errors
     ///
-    /// When a module cannot be loaded, or a plugin refuses its configuration: with its log lines.
-    pub(crate) fn new(
-        runtime: &'static Runtime,
-        chain: &[plan::Filter],
-        environment: &[Vec<u8>],
-        world: &Rc<RefCell<World>>,
-    ) -> anyhow::Result<Self> {
-        let mut worker =
-            Self { runtime, world: Rc::clone(world), slots: Vec::new(), plugins: Vec::new() };
-        for filter in chain {
-            worker.add(filter, environment).with_context(|| format!("filter `{}`", filter.name))?;
-        }
-        Ok(worker)
-    }
-
-    fn add(&mut self, filter: &plan::Filter, environment: &[Vec<u8>]) -> anyhow::Result<()> {
-        let slot = self.slot(&filter.wasm, environment)?;
-        let config = filter.config.clone();
-        let info = Rc::new(PluginInfo { name: filter.name.clone(), config });
-        let lines = self.world.borrow().lines.len();
-        let started = match self.slots.get_mut(slot) {
-            Some(slot) => slot.vm.start(&info),
-            None => bail!("no VM"),
-        };
-        let logged = || {
-            let world = self.world.borrow();
-            let lines = world.lines.iter().skip(lines).map(|line| line.message.as_str());
-            lines.collect::<Vec<_>>().join("\n")
-        };
-        let root = match started {
-            Ok(Some(root)) => root,
-            Ok(None) => bail!("it refused its configuration:\n{}", logged()),
-            Err(error) => bail!("{error:#}:\n{}", logged()),
-        };
+    /// When the module traps, or the plugin refuses its configuration.
+    pub(crate) fn add(
+        &mut self,
+        filter: &plan::Filter,
+        info: &Rc<PluginInfo>,
+        origin: &Rc<Origin>,
+    ) -> anyhow::Result<()> {
+        let (slot, root) = self.load(info, origin)?;
         self.plugins.push(Plugin {
-            info,
+            info: Rc::clone(info),
             at: filter.at,
             allow_hold: filter.allow_on_headers_stop_iteration,
             policy: filter.failure_policy,
+            origin: Rc::clone(origin),
             slot,
             root,
+            loaded: self.world.borrow().now,
         });
         Ok(())
     }
 
-    /// The VM of module `file`, new if there is none yet.
-    fn slot(&mut self, file: &Path, environment: &[Vec<u8>]) -> anyhow::Result<usize> {
-        let program = self.runtime.load(file)?;
-        if let Some(at) = self.slots.iter().position(|slot| slot.program.hash == program.hash) {
-            return Ok(at);
+    /// Makes a root context in the VM of the plugin's key, which is made if there is none.
+    fn load(&mut self, info: &Rc<PluginInfo>, origin: &Origin) -> anyhow::Result<(usize, u32)> {
+        let key = origin.info.key;
+        let running = self.slots.iter().position(|slot| slot.key == key && slot.vm.is_some());
+        let slot = match running {
+            Some(slot) => slot,
+            None => {
+                let vm = Some(Vm::new(origin, self.thread)?);
+                self.slots.push(Slot { key, vm });
+                self.slots.len() - 1
+            }
+        };
+        let vm = self.slots.get_mut(slot).and_then(|slot| slot.vm.as_mut());
+        let started = vm.context("no VM")?.start(info);
+        if let Some(slot) = self.slots.get_mut(slot)
+            && (slot.vm.as_ref().is_some_and(Vm::failed)
+                || (running.is_none() && !matches!(started, Ok(Some(_)))))
+        {
+            slot.vm = None;
         }
-        let environment = environment.to_vec();
-        let world = Rc::clone(&self.world);
-        let vm = Vm::new(self.runtime, &program, world, environment.clone())?;
-        self.slots.push(Slot { program, vm, generation: 0, failed_at: None, environment });
-        Ok(self.slots.len() - 1)
+        match started? {
+            Some(root) => Ok((slot, root)),
+            None => bail!("it refused its configuration"),
+        }
     }
 
     pub(crate) fn plugin(&self, index: usize) -> Option<&Plugin> {
         self.plugins.get(index)
     }
 
-    /// The plugins at `position`, with their part in a new stream, in request order. Reloads failed
-    /// VMs where the policy says so (E22).
+    /// VMs that plugins refer to, failed ones included: what Envoy counts as active.
+    pub(crate) fn active(&self) -> usize {
+        self.plugins.iter().map(|plugin| plugin.slot).collect::<BTreeSet<_>>().len()
+    }
+
+    /// The plugins at `position`, with their part in a new stream, in request order. Reloads those
+    /// whose VM failed where the policy says so (E22).
     pub(crate) fn open(&mut self, position: Position) -> Vec<(Place, Part)> {
         let at = |plugin: &(usize, &Plugin)| plugin.1.at == position;
         let indexes: Vec<usize> =
             self.plugins.iter().enumerate().filter(at).map(|(i, _)| i).collect();
-        indexes.into_iter().filter_map(|index| self.place(index)).collect()
+        indexes.into_iter().filter_map(|index| self.part(index)).collect()
     }
 
-    fn place(&mut self, index: usize) -> Option<(Place, Part)> {
+    fn part(&mut self, index: usize) -> Option<(Place, Part)> {
+        let policy = self.plugins.get(index)?.policy;
+        let runs = |worker: &Self, slot: usize| {
+            worker.slots.get(slot).is_some_and(|slot| slot.vm.is_some())
+        };
+        if !runs(self, self.plugins.get(index)?.slot) && policy == FailurePolicy::FailReload {
+            self.reload(index);
+        }
+        let place = self.place(index)?;
+        let part = match (runs(self, place.slot), policy) {
+            (true, _) => Part::Takes,
+            (false, FailurePolicy::FailOpen) => Part::Missing,
+            (false, FailurePolicy::FailClosed | FailurePolicy::FailReload) => Part::Refuses,
+        };
+        Some((place, part))
+    }
+
+    fn place(&self, index: usize) -> Option<Place> {
         let plugin = self.plugins.get(index)?;
-        let (slot, policy) = (plugin.slot, plugin.policy);
-        let now = self.world.borrow().now;
-        let due = |slot: &Slot| {
-            let failed_at = slot.failed_at.unwrap_or(now);
-            slot.vm.failed() && now.saturating_sub(failed_at) >= RELOAD_AFTER_NANOS
-        };
-        if policy == FailurePolicy::FailReload && self.slots.get(slot).is_some_and(due) {
-            self.reload(slot);
-        }
-        let found = self.slots.get(slot)?;
-        let part = match (found.vm.failed(), policy) {
-            (false, _) => Part::Takes,
-            (true, FailurePolicy::FailOpen) => Part::Missing,
-            (true, FailurePolicy::FailClosed | FailurePolicy::FailReload) => Part::Refuses,
-        };
-        let root = self.plugins.get(index)?.root;
-        Some((Place { plugin: index, slot, root, generation: found.generation }, part))
+        Some(Place { plugin: index, slot: plugin.slot, root: plugin.root })
     }
 
-    /// Makes a VM anew with all its plugins; stays failed if that does not work.
+    /// Loads a plugin anew, unless that is too early; it stays failed if that does not work. Others
+    /// of the same VM are loaded when streams need them.
     fn reload(&mut self, index: usize) {
-        let Some(slot) = self.slots.get_mut(index) else { return };
-        slot.failed_at = Some(self.world.borrow().now);
-        let world = Rc::clone(&self.world);
-        let made = Vm::new(self.runtime, &slot.program, world, slot.environment.clone());
-        let Ok(mut vm) = made else { return };
-        let mut roots = Vec::new();
-        for (i, plugin) in self.plugins.iter().enumerate() {
-            if plugin.slot == index {
-                let Ok(Some(root)) = vm.start(&plugin.info) else { return };
-                roots.push((i, root));
-            }
+        let now = self.world.borrow().now;
+        let Some(plugin) = self.plugins.get_mut(index) else { return };
+        let (info, origin) = (Rc::clone(&plugin.info), Rc::clone(&plugin.origin));
+        if now.saturating_sub(plugin.loaded) < RELOAD_AFTER_NANOS {
+            self.world.borrow_mut().vms.reload(&info.name, Reload::Backoff);
+            return;
         }
-        for (i, root) in roots {
-            if let Some(plugin) = self.plugins.get_mut(i) {
-                plugin.root = root;
+        plugin.loaded = now;
+        let loaded = self.load(&info, &origin);
+        let how = match (loaded, self.plugins.get_mut(index)) {
+            (Ok((slot, root)), Some(plugin)) => {
+                (plugin.slot, plugin.root) = (slot, root);
+                Reload::Success
             }
-        }
-        slot.vm = vm;
-        slot.generation += 1;
-        slot.failed_at = None;
+            (Err(error), _) => {
+                let text = format!("cannot load the plugin anew: {error:#}");
+                self.world.borrow_mut().log(4, &info.name, None, &text);
+                Reload::Failure
+            }
+            (Ok(_), None) => Reload::Failure,
+        };
+        self.world.borrow_mut().vms.reload(&info.name, how);
     }
 
     /// Calls into the VM at `place`. Failed, too, if that VM is there no more.
@@ -196,31 +197,42 @@ impl Worker {
         place: Place,
         call: impl FnOnce(&mut Vm) -> Result<T, Failed>,
     ) -> (Result<T, Failed>, VecDeque<Action>) {
-        let Some(slot) = self.slots.get_mut(place.slot) else {
+        let slot = self.slots.get_mut(place.slot);
+        let Some((slot, vm)) = slot.and_then(|slot| slot.vm.take().map(|vm| (slot, vm))) else {
             return (Err(Failed::Before), VecDeque::new());
         };
-        if slot.generation != place.generation {
-            return (Err(Failed::Before), VecDeque::new());
+        let mut vm = vm;
+        let result = call(&mut vm);
+        let actions = vm.take_actions();
+        if !vm.failed() {
+            slot.vm = Some(vm);
         }
-        let result = call(&mut slot.vm);
-        if slot.vm.failed() && slot.failed_at.is_none() {
-            slot.failed_at = Some(self.world.borrow().now);
-        }
-        (result, slot.vm.take_actions())
+        (result, actions)
     }
 
     /// Every running plugin with a tick, and its period in milliseconds.
     pub(crate) fn tickers(&self) -> Vec<(Place, u32)> {
-        let mut found = Vec::new();
-        for (index, plugin) in self.plugins.iter().enumerate() {
-            let Some(slot) = self.slots.get(plugin.slot) else { continue };
-            let Some(period) = slot.vm.tick_period(plugin.root) else { continue };
-            if !slot.vm.failed() {
-                let (slot_index, root) = (plugin.slot, plugin.root);
-                let generation = slot.generation;
-                found.push((Place { plugin: index, slot: slot_index, root, generation }, period));
-            }
+        let ticker = |index: usize| {
+            let place = self.place(index)?;
+            let vm = self.slots.get(place.slot)?.vm.as_ref()?;
+            Some((place, vm.tick_period(place.root)?))
+        };
+        (0..self.plugins.len()).filter_map(ticker).collect()
+    }
+
+    /// Calls a queue's reader, if it is on this thread and runs.
+    pub(crate) fn queue_ready(&mut self, ready: Ready) -> Option<(Place, VecDeque<Action>)> {
+        let reader = ready.reader;
+        if reader.thread != self.thread {
+            return None;
         }
-        found
+        let slot =
+            self.slots.iter().position(|slot| slot.key == reader.vm_key && slot.vm.is_some())?;
+        let plugin =
+            self.plugins.iter().position(|p| (p.slot, p.root) == (slot, reader.root))?;
+        let place = Place { plugin, slot, root: reader.root };
+        // A failure shows in the log.
+        let (_, actions) = self.enter(place, |vm| vm.on_queue_ready(reader.root, ready.queue));
+        Some((place, actions))
     }
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::abi::Status;
 use super::recorder;
+use super::shared::{Queues, SharedData};
 
 /// Nanoseconds since 1970; of 2026-01-01T00:00:00Z, when a scenario names no clock.
 pub(crate) const DEFAULT_CLOCK: u64 = 1_767_225_600_000_000_000;
@@ -30,9 +31,9 @@ pub(crate) struct World {
     /// Nanoseconds since 1970.
     pub(crate) now: u64,
     pub(crate) lines: Vec<Line>,
-    /// By vm_id, of which there is one, the empty one (E25).
-    pub(crate) shared: BTreeMap<Vec<u8>, (Vec<u8>, u32)>,
-    last_cas: u32,
+    pub(crate) shared: SharedData,
+    pub(crate) queues: Queues,
+    pub(crate) vms: VmCounts,
     /// What filters do is recorded here, if somebody asked.
     pub(crate) recorder: recorder::Shared,
     metrics: Metrics,
@@ -44,8 +45,9 @@ impl World {
         Self {
             now,
             lines: Vec::new(),
-            shared: BTreeMap::new(),
-            last_cas: 0,
+            shared: SharedData::default(),
+            queues: Queues::default(),
+            vms: VmCounts::default(),
             recorder: None,
             metrics: Metrics::default(),
             random: 0x746f_6c6c_6761_7465,
@@ -61,19 +63,6 @@ impl World {
         &mut self.metrics
     }
 
-    /// Sets shared data. A cas other than 0 on a missing key succeeds; 0 always wins (E25).
-    pub(crate) fn set_shared(&mut self, key: &[u8], value: &[u8], cas: u32) -> Result<(), Status> {
-        if let Some((_, old)) = self.shared.get(key)
-            && cas != 0
-            && cas != *old
-        {
-            return Err(Status::CasMismatch);
-        }
-        self.last_cas = self.last_cas.checked_add(1).unwrap_or(1);
-        self.shared.insert(key.to_vec(), (value.to_vec(), self.last_cas));
-        Ok(())
-    }
-
     /// The next random bytes (splitmix64).
     pub(crate) fn fill_random(&mut self, bytes: &mut [u8]) {
         for chunk in bytes.chunks_mut(8) {
@@ -86,6 +75,54 @@ impl World {
                 *to = from;
             }
         }
+    }
+}
+
+/// What VMs run on, as Envoy's stats call it.
+const RUNTIME: &str = "envoy.wasm.runtime.v8";
+
+/// What Envoy counts about VMs.
+#[derive(Default)]
+pub(crate) struct VmCounts {
+    /// VMs made: one per key to copy from, one per plugin for its trial, one per key and thread, and
+    /// every one that replaces a failed one.
+    pub(crate) created: u64,
+    /// VMs that are there.
+    pub(crate) active: usize,
+    /// By plugin name: how its attempts to replace a failed VM went.
+    reloads: BTreeMap<String, [u64; 3]>,
+}
+
+/// How an attempt to replace a failed VM went.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Reload {
+    Success,
+    Failure,
+    /// It was too early for one.
+    Backoff,
+}
+
+impl VmCounts {
+    pub(crate) fn reload(&mut self, plugin: &str, how: Reload) {
+        let counts = self.reloads.entry(plugin.to_owned()).or_default();
+        if let Some(count) = counts.get_mut(how as usize) {
+            *count += 1;
+        }
+    }
+
+    /// The count that Envoy calls `name`, if it is one of them and above 0.
+    pub(crate) fn stat(&self, name: &str) -> Option<i64> {
+        let (plugin, stat) = name.strip_prefix("wasm.")?.rsplit_once('.')?;
+        let how = match stat {
+            "created" if plugin == RUNTIME => return i64::try_from(self.created).ok(),
+            "active" if plugin == RUNTIME => return i64::try_from(self.active).ok(),
+            "vm_reload_success" => Reload::Success,
+            "vm_reload_failure" => Reload::Failure,
+            "vm_reload_backoff" => Reload::Backoff,
+            _ => return None,
+        };
+        let count = self.reloads.get(plugin)?.get(how as usize)?;
+        i64::try_from(*count).ok()
     }
 }
 
@@ -195,17 +232,6 @@ mod tests {
         metrics.increment(a, 1).unwrap();
         metrics.increment(b, 1).unwrap();
         assert_eq!(metrics.snapshot().get("c"), Some(&2));
-    }
-
-    #[test]
-    fn e25_shared_data_compares_and_swaps() {
-        let mut world = World::new(0);
-        world.set_shared(b"k", b"1", u32::MAX).unwrap();
-        assert_eq!(world.set_shared(b"k", b"2", u32::MAX), Err(Status::CasMismatch));
-        let cas = world.shared.get(&b"k"[..]).unwrap().1;
-        world.set_shared(b"k", b"2", cas).unwrap();
-        world.set_shared(b"k", b"3", 0).unwrap();
-        assert_eq!(world.shared.get(&b"k"[..]).unwrap().0, b"3");
     }
 
     #[test]

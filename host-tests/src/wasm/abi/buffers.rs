@@ -26,12 +26,8 @@ pub(super) fn get_bytes(
             let end = start.saturating_add(most).min(bytes.len());
             bytes.get(start..end).unwrap_or_default().to_vec()
         }
-        // No plugin here has a VM configuration.
-        None if buffer == 6 => Vec::new(),
-        None if buffer == 7 => {
-            let plugin = cx.state().plugin().ok_or(Status::NotFound)?;
-            cut(&plugin.config)
-        }
+        None if buffer == 6 => cut(&cx.state().vm.config),
+        None if buffer == 7 => cut(plugin_configuration(cx)?),
         None => return Err(unavailable(buffer).into()),
     };
     cx.give(&bytes, to, to_size)
@@ -76,12 +72,19 @@ pub(super) fn get_status(cx: &mut Cx<'_>, buffer: u32, to_size: u32, to_flags: u
             let wire = stream.wire.borrow();
             view(stream, direction, wire.of(direction)).map_or(0, <[u8]>::len)
         }
-        None if buffer == 6 => 0,
-        None if buffer == 7 => cx.state().plugin().ok_or(Status::NotFound)?.config.len(),
+        None if buffer == 6 => cx.state().vm.config.len(),
+        None if buffer == 7 => plugin_configuration(cx)?.len(),
         None => return Err(unavailable(buffer).into()),
     };
     cx.put_u32(to_size, u32::try_from(size).map_err(|_| Status::InternalFailure)?)?;
     cx.put_u32(to_flags, 0)
+}
+
+/// Only there while the plugin is made or configured; the VM's always is.
+fn plugin_configuration<'a>(cx: &'a Cx<'_>) -> Result<&'a [u8], Status> {
+    let state = cx.state();
+    let plugin = state.plugin().filter(|_| state.configuring).ok_or(Status::NotFound)?;
+    Ok(&plugin.config)
 }
 
 fn body(buffer: u32) -> Option<Direction> {

@@ -29,6 +29,7 @@ pub(crate) enum Status {
     NotFound = 1,
     BadArgument = 2,
     InvalidMemoryAccess = 6,
+    Empty = 7,
     CasMismatch = 8,
     InternalFailure = 10,
     Unimplemented = 12,

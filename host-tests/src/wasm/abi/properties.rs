@@ -20,10 +20,9 @@ pub(super) fn get(cx: &mut Cx<'_>, path: u32, path_size: u32, to: u32, to_size: 
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     let state = cx.state();
     let value = match (parts.as_slice(), state.plugin()) {
-        (["plugin_name" | "plugin_root_id"], Some(plugin)) => {
-            Some(Property::text(plugin.name.as_str()))
-        }
-        (["plugin_vm_id"], _) => Some(Property::text("")),
+        (["plugin_name"], Some(plugin)) => Some(Property::text(plugin.name.as_str())),
+        (["plugin_root_id"], Some(plugin)) => Some(Property::text(plugin.root_id.as_str())),
+        (["plugin_vm_id"], _) => Some(Property::Bytes(state.vm.vm_id.clone())),
         _ => state.stream().and_then(|stream| {
             let now = state.world.borrow().now;
             lookup(&stream.info.borrow(), &parts, now, &Sight::of(stream))

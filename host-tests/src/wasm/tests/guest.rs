@@ -6,6 +6,7 @@ const SIGNATURES: &[(&str, &str)] = &[
     ("on_vm_start", "(param $id i32) (param i32) (result i32)"),
     ("on_configure", "(param $id i32) (param i32) (result i32)"),
     ("on_tick", "(param $id i32)"),
+    ("on_queue_ready", "(param $id i32) (param $queue i32)"),
     ("on_request_headers", "(param $id i32) (param $n i32) (param $end i32) (result i32)"),
     ("on_request_body", "(param $id i32) (param $n i32) (param $end i32) (result i32)"),
     ("on_request_trailers", "(param $id i32) (param $n i32) (result i32)"),
@@ -25,8 +26,9 @@ const SIGNATURES: &[(&str, &str)] = &[
     ("on_delete", "(param $id i32)"),
 ];
 
-/// Host functions in shorter form: `$say` logs text, `$note` a number, `$header`, `$body` and
-/// `$state` a value, or the status if there is none.
+/// Host functions in shorter form: `$say` logs text, `$note` a number, `$header`, `$body`, `$state`
+/// and `$shared` a value, or the status if there is none; `$count` increments a counter by its name,
+/// and `$counted` logs it.
 const PRELUDE: &str = r#"
 (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))
 (import "env" "proxy_replace_header_map_value" (func $set_header (param i32 i32 i32 i32 i32) (result i32)))
@@ -42,6 +44,16 @@ const PRELUDE: &str = r#"
 (import "env" "proxy_continue_stream" (func $continue (param i32) (result i32)))
 (import "env" "proxy_set_effective_context" (func $effective (param i32) (result i32)))
 (import "env" "proxy_set_tick_period_milliseconds" (func $tick (param i32) (result i32)))
+(import "env" "proxy_done" (func $done (result i32)))
+(import "env" "proxy_define_metric" (func $define (param i32 i32 i32 i32) (result i32)))
+(import "env" "proxy_increment_metric" (func $increment (param i32 i64) (result i32)))
+(import "env" "proxy_get_metric" (func $get_metric (param i32 i32) (result i32)))
+(import "env" "proxy_get_shared_data" (func $get_shared (param i32 i32 i32 i32 i32) (result i32)))
+(import "env" "proxy_set_shared_data" (func $set_shared (param i32 i32 i32 i32 i32) (result i32)))
+(import "env" "proxy_register_shared_queue" (func $register (param i32 i32 i32) (result i32)))
+(import "env" "proxy_resolve_shared_queue" (func $resolve (param i32 i32 i32 i32 i32) (result i32)))
+(import "env" "proxy_enqueue_shared_queue" (func $enqueue (param i32 i32 i32) (result i32)))
+(import "env" "proxy_dequeue_shared_queue" (func $dequeue (param i32 i32 i32) (result i32)))
 (memory (export "memory") 64)
 (global $heap (mut i32) (i32.const 65536))
 (global $kept (mut i32) (i32.const 0))
@@ -71,6 +83,15 @@ const PRELUDE: &str = r#"
   (call $result (call $get_body (local.get 0) (i32.const 0) (i32.const 0x7fffffff) (i32.const 16) (i32.const 20))))
 (func $state (param i32 i32)
   (call $result (call $get_property (local.get 0) (local.get 1) (i32.const 16) (i32.const 20))))
+(func $shared (param i32 i32)
+  (call $result (call $get_shared (local.get 0) (local.get 1) (i32.const 16) (i32.const 20) (i32.const 24))))
+(func $count (param i32 i32)
+  (drop (call $define (i32.const 0) (local.get 0) (local.get 1) (i32.const 28)))
+  (drop (call $increment (i32.load (i32.const 28)) (i64.const 1))))
+(func $counted (param i32 i32)
+  (drop (call $define (i32.const 0) (local.get 0) (local.get 1) (i32.const 28)))
+  (drop (call $get_metric (i32.load (i32.const 28)) (i32.const 32)))
+  (call $note (i32.load (i32.const 32))))
 (func $reply (param $code i32) (param i32 i32)
   (drop (call $send (local.get $code) (i32.const 0) (i32.const 0) (local.get 1) (local.get 2)
     (i32.const 0) (i32.const 0) (i32.const -1))))
