@@ -37,10 +37,15 @@ pub(crate) fn listeners(admin: SocketAddr, deadline: Instant) -> Result<BTreeMap
     parse_listeners(&body).context("envoy's list of listeners")
 }
 
-/// The counters and gauges of the filters, by the name that the filter gave.
-pub(crate) fn metrics(admin: SocketAddr, deadline: Instant) -> Result<BTreeMap<String, i64>> {
-    let body = get(admin, "/stats?format=json&filter=%5Ewasmcustom%5C.", deadline)?;
-    parse_metrics(&body).context("envoy's stats")
+/// The counters and gauges of the filters, by the name that the filter gave, and of Envoy's own
+/// about VMs (`wasm.…`) those that `expected` names.
+pub(crate) fn metrics(
+    admin: SocketAddr,
+    expected: &BTreeMap<String, i64>,
+    deadline: Instant,
+) -> Result<BTreeMap<String, i64>> {
+    let body = get(admin, "/stats?format=json&filter=%5Ewasm(custom)%3F%5C.", deadline)?;
+    parse_metrics(&body, expected).context("envoy's stats")
 }
 
 /// How many calls the clusters of callouts have been sent, and how many of them wait for an answer,
@@ -77,12 +82,13 @@ fn parse_listeners(json: &[u8]) -> Result<BTreeMap<String, u16>> {
 }
 
 /// Histograms have no `value` and are left out.
-fn parse_metrics(json: &[u8]) -> Result<BTreeMap<String, i64>> {
+fn parse_metrics(json: &[u8], expected: &BTreeMap<String, i64>) -> Result<BTreeMap<String, i64>> {
     let json: Value = serde_json::from_slice(json)?;
     let all = json.get("stats").and_then(Value::as_array);
     let metric = |stat: &Value| {
-        let name = stat.get("name")?.as_str()?.strip_prefix(METRIC_PREFIX)?;
-        Some((name.to_owned(), stat.get("value")?.as_i64()?))
+        let (name, value) = (stat.get("name")?.as_str()?, stat.get("value")?.as_i64()?);
+        let own = || (expected.contains_key(name) && value != 0).then_some(name);
+        Some((name.strip_prefix(METRIC_PREFIX).or_else(own)?.to_owned(), value))
     };
     Ok(all.into_iter().flatten().filter_map(metric).collect())
 }
@@ -103,7 +109,10 @@ mod tests {
     #[test]
     fn metrics_of_filters_are_read() {
         let json = br#"{"stats":[{"name":"wasmcustom.a.b","value":3},{"name":"wasm.x","value":1},
-            {"histograms":{"supported_quantiles":[0]}}]}"#;
-        assert_eq!(parse_metrics(json).unwrap(), [("a.b".to_owned(), 3)].into());
+            {"name":"wasm.y","value":2},{"name":"wasm.z","value":0},{"histograms":{"supported_quantiles":[0]}}]}"#;
+        assert_eq!(parse_metrics(json, &BTreeMap::new()).unwrap(), [("a.b".to_owned(), 3)].into());
+        let expected = ["wasm.y", "wasm.z"].map(|name| (name.to_owned(), 0)).into();
+        let all = [("a.b".to_owned(), 3), ("wasm.y".to_owned(), 2)];
+        assert_eq!(parse_metrics(json, &expected).unwrap(), all.into());
     }
 }

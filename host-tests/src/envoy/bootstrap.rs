@@ -283,35 +283,42 @@ fn wasm_filters(plan: &Plan, at: Position) -> Vec<Value> {
 }
 
 fn wasm_filter(plan: &Plan, filter: &Filter) -> Value {
-    let configuration = match str::from_utf8(&filter.config) {
-        Ok(text) => typed("google.protobuf.StringValue", json!({"value": text})),
-        Err(_) => typed(
-            "google.protobuf.BytesValue",
-            json!({"value": BASE64_STANDARD.encode(&filter.config)}),
-        ),
-    };
+    let mut vm = json!({
+        "vm_id": filter.vm_id,
+        "runtime": "envoy.wasm.runtime.v8",
+        "code": {"local": {"filename": filter.wasm}},
+        "environment_variables": {"key_values": plan.scenario.env},
+    });
+    if let (false, Some(vm)) = (filter.vm_config.is_empty(), vm.as_object_mut()) {
+        vm.insert("configuration".into(), any(&filter.vm_config));
+    }
     let config = json!({
         "name": filter.name,
-        // Envoy logs it where there is no stream, and then only it.
-        "root_id": filter.name,
+        "root_id": filter.root_id,
         "failure_policy": match filter.failure_policy {
             FailurePolicy::FailClosed => "FAIL_CLOSED",
             FailurePolicy::FailOpen => "FAIL_OPEN",
             FailurePolicy::FailReload => "FAIL_RELOAD",
         },
         "allow_on_headers_stop_iteration": filter.allow_on_headers_stop_iteration,
-        "configuration": configuration,
-        "vm_config": {
-            "runtime": "envoy.wasm.runtime.v8",
-            "code": {"local": {"filename": filter.wasm}},
-            "environment_variables": {"key_values": plan.scenario.env},
-        },
+        "configuration": any(&filter.config),
+        "vm_config": vm,
     });
     json!({
         "name": filter.name,
         "typed_config":
             typed("envoy.extensions.filters.http.wasm.v3.Wasm", json!({"config": config})),
     })
+}
+
+/// Bytes as a message that Envoy unwraps.
+fn any(bytes: &[u8]) -> Value {
+    match str::from_utf8(bytes) {
+        Ok(text) => typed("google.protobuf.StringValue", json!({"value": text})),
+        Err(_) => {
+            typed("google.protobuf.BytesValue", json!({"value": BASE64_STANDARD.encode(bytes)}))
+        }
+    }
 }
 
 #[cfg(test)]

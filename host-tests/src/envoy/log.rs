@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
+use crate::plan::Filter;
 use crate::report::LogLine;
 
 /// Before each record.
@@ -42,9 +43,35 @@ struct Line {
     in_stream: bool,
 }
 
+/// What Envoy writes in front of the lines of a plugin.
+#[derive(Clone, Debug)]
+pub(crate) struct Prefixes {
+    filter: String,
+    /// In a stream: plugin name, root id, VM id.
+    stream: String,
+    /// Elsewhere: root id, VM id.
+    root: String,
+}
+
+impl Prefixes {
+    /// Those of a chain.
+    pub(crate) fn of(chain: &[Filter]) -> Vec<Self> {
+        let joined = |parts: &[&str]| {
+            parts.iter().filter(|part| !part.is_empty()).map(|part| format!(" {part}")).collect()
+        };
+        let prefixes = |filter: &Filter| Self {
+            filter: filter.name.clone(),
+            stream: joined(&[&filter.name, &filter.root_id, &filter.vm_id]),
+            root: joined(&[&filter.root_id, &filter.vm_id]),
+        };
+        chain.iter().map(prefixes).collect()
+    }
+}
+
 /// The log as a file that grows.
 pub(crate) struct Records {
     path: PathBuf,
+    plugins: Vec<Prefixes>,
     /// Read and given out up to here.
     read: u64,
     /// What filters said when they were configured, each line once.
@@ -52,8 +79,8 @@ pub(crate) struct Records {
 }
 
 impl Records {
-    pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, read: 0, start: Vec::new() }
+    pub(crate) fn new(path: PathBuf, plugins: Vec<Prefixes>) -> Self {
+        Self { path, plugins, read: 0, start: Vec::new() }
     }
 
     /// Takes what was logged so far as what filters say when they are configured. They say it again
@@ -92,7 +119,7 @@ impl Records {
         let complete = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         self.read += complete as u64;
         let text = String::from_utf8_lossy(bytes.get(..complete).unwrap_or_default());
-        Ok(records(&text).filter_map(|record| filter_line(&record)).collect())
+        Ok(records(&text).filter_map(|record| filter_line(&self.plugins, &record)).collect())
     }
 
     /// Everything from `warning` up, and every line of a filter; the last of it if it is long.
@@ -101,7 +128,7 @@ impl Records {
         let text = String::from_utf8_lossy(&bytes);
         let mut out = String::new();
         for record in records(&text) {
-            let said = match filter_line(&record) {
+            let said = match filter_line(&self.plugins, &record) {
                 Some(Line { line, .. }) if line.filter.is_empty() => line.message,
                 Some(Line { line, .. }) => format!("{}: {}", line.filter, line.message),
                 None if record.logger == "main" && record.level == "warning" => continue,
@@ -141,7 +168,7 @@ fn records(text: &str) -> impl Iterator<Item = Record<'_>> {
 }
 
 /// The line of a filter; that of a trap has no filter, since Envoy does not name it.
-fn filter_line(record: &Record<'_>) -> Option<Line> {
+fn filter_line(plugins: &[Prefixes], record: &Record<'_>) -> Option<Line> {
     if record.logger != "wasm" {
         return None;
     }
@@ -152,26 +179,43 @@ fn filter_line(record: &Record<'_>) -> Option<Line> {
         in_stream,
     };
     if let Some(rest) = record.text.strip_prefix(FILTER_PREFIX) {
-        let (filter, message) = rest.split_once(": ")?;
-        return Some(line(origin(filter.trim()), message));
+        let (origin, message) = origin(plugins, rest)?;
+        return Some(line(origin, message));
     }
     matches!(level, "error" | "critical").then(|| line(("", true), record.text))
 }
 
-/// The filter, and whether a stream of it speaks. Within a stream Envoy writes the plugin's name and
-/// the root id, which [`super::bootstrap`] makes the same; elsewhere only the root id.
-fn origin(prefix: &str) -> (&str, bool) {
-    let (front, back) = prefix.split_at_checked(prefix.len() / 2).unwrap_or((prefix, ""));
-    if Some(front) == back.strip_prefix(' ') { (front, true) } else { (prefix, false) }
+/// The filter, whether a stream of it speaks, and what it says. A VM that has no plugin yet, in
+/// `_initialize`, is `vm`.
+fn origin<'a>(plugins: &'a [Prefixes], text: &'a str) -> Option<((&'a str, bool), &'a str)> {
+    let behind = |prefix: &str| text.strip_prefix(prefix)?.strip_prefix(": ");
+    let stream = plugins.iter().find_map(|p| Some(((p.filter.as_str(), true), behind(&p.stream)?)));
+    let root = || plugins.iter().find_map(|p| Some(((p.filter.as_str(), false), behind(&p.root)?)));
+    let vm = || Some((("vm", false), behind("")?));
+    let unknown = || {
+        let (prefix, message) = text.split_once(": ")?;
+        Some(((prefix.trim(), true), message))
+    };
+    stream.or_else(root).or_else(vm).or_else(unknown)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Plugins that have these names for root ids, too, and no VM id.
+    fn plugins(names: &[&str]) -> Vec<Prefixes> {
+        let prefixes = |name: &&str| Prefixes {
+            filter: (*name).to_owned(),
+            stream: format!(" {name} {name}"),
+            root: format!(" {name}"),
+        };
+        names.iter().map(prefixes).collect()
+    }
+
     fn lines(text: &str) -> Vec<(String, String, String)> {
         records(text)
-            .filter_map(|record| filter_line(&record))
+            .filter_map(|record| filter_line(&plugins(&["key-check", "body-model"]), &record))
             .map(|Line { line, .. }| (line.level, line.filter, line.message))
             .collect()
     }
@@ -207,7 +251,7 @@ mod tests {
         let path = scratch.path("log");
         let start = "\x1ewarning\x1fwasm\x1fwasm log x: expired\n";
         std::fs::write(&path, start.repeat(2)).unwrap();
-        let mut log = Records::new(path.clone());
+        let mut log = Records::new(path.clone(), plugins(&["x"]));
         log.started().unwrap();
         assert_eq!(log.start_lines().len(), 1);
         let in_stream = "\x1ewarning\x1fwasm\x1fwasm log x x: expired\n";
@@ -224,7 +268,7 @@ mod tests {
         let path = scratch.path("log");
         std::fs::write(&path, "\x1einfo\x1fwasm\x1fwasm log x: one\n\x1einfo\x1fwasm\x1fwasm l")
             .unwrap();
-        let mut log = Records::new(path.clone());
+        let mut log = Records::new(path.clone(), plugins(&["x"]));
         assert_eq!(log.new_lines().unwrap().len(), 1);
         assert!(log.new_lines().unwrap().is_empty());
         std::fs::write(

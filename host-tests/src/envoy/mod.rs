@@ -159,8 +159,7 @@ impl Gateway {
         let assembled = assembled(plan, &scratch)?;
         let plan = assembled.as_ref().unwrap_or(plan);
         let config = bootstrap::bootstrap(plan, &ports, callouts.ports(), &access_log);
-        let workers = plan.scenario.workers.unwrap_or(1).max(1);
-        let envoy = Envoy::start(binary, &config, workers, &scratch)?;
+        let envoy = Envoy::start(binary, &config, plan, &scratch)?;
         let deadline = Instant::now() + Patience::Full.limit();
         let listeners = admin::listeners(envoy.admin(), deadline)?;
         let mut gateway =
@@ -207,7 +206,7 @@ impl Gateway {
             callouts: self.callouts.take()?,
             response: response(answer, &entry, exchange),
             properties: entry.into_properties(),
-            metrics: admin::metrics(self.envoy.admin(), deadline)?,
+            metrics: admin::metrics(self.envoy.admin(), &exchange.expect.metrics, deadline)?,
             logs: self.envoy.new_lines()?,
         })
     }

@@ -12,7 +12,8 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use super::admin;
-use super::log::{FORMAT, Records};
+use super::log::{FORMAT, Prefixes, Records};
+use crate::plan::Plan;
 use crate::report::LogLine;
 
 /// How long Envoy may take to load the filters. Compiling them is most of it.
@@ -82,9 +83,11 @@ impl Envoy {
     pub(crate) fn start(
         binary: &Path,
         config: &Value,
-        workers: u32,
+        plan: &Plan,
         scratch: &Scratch,
     ) -> Result<Self> {
+        let workers = plan.scenario.workers.unwrap_or(1).max(1);
+        let plugins = Prefixes::of(&plan.chain);
         let (config_path, log_path) = (scratch.path("envoy.json"), scratch.path("envoy.log"));
         let admin_path = scratch.path("admin-address");
         fs::write(&config_path, serde_json::to_vec_pretty(config)?)?;
@@ -106,7 +109,7 @@ impl Envoy {
             .spawn()
             .with_context(|| format!("cannot start {}", binary.display()))?;
         let unset = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut envoy = Self { child, log: Records::new(log_path), admin: unset };
+        let mut envoy = Self { child, log: Records::new(log_path, plugins), admin: unset };
         let deadline = Instant::now() + START_TIMEOUT;
         loop {
             if let Some(status) = envoy.child.try_wait()? {

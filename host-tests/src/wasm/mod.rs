@@ -13,17 +13,17 @@
 //! | E12 | required pseudo-headers are missed only behind the filters: 404 without a path |
 //! | E14–E16 | local replies: put off until the call returns, then through the response side of every filter that saw the request |
 //! | E21–E23 | a trap fails the VM: 503 for this stream, for others what the failure policy says |
-//! | E24 | plugins of one module share a VM per worker |
+//! | E24 | plugins with the same VM id, VM configuration and module share a VM per worker |
 //! | E25–E28, E30–E32 | shared data, metrics, filter state, late contexts, log, limits |
 //!
-//! How to read it: [`run`] makes the workers ([`worker`], [`vm`]) and steps exchanges ([`exchange`]);
+//! How to read it: [`run`] starts the threads ([`start`], [`worker`], [`vm`]) and steps exchanges ([`exchange`]);
 //! [`chain`] moves messages through filters and [`filter`] calls them; [`router`] and [`client`] are
 //! the two ends; [`abi`] and [`wasi`] are what filters call.
 //!
 //! Not simulated: headers that Envoy adds by itself (`x-forwarded-proto`, `x-request-id`,
 //! `x-envoy-*`, `date`, `server`, `transfer-encoding`), route matching (there is one route), gRPC
-//! replies, retry back-off. Not yet: callouts, shared queues (both answer InternalFailure and log
-//! why), several VMs of one module, other host profiles.
+//! replies, retry back-off. Not yet: callouts (InternalFailure, and a log line that says
+//! why), other host profiles.
 
 mod abi;
 mod chain;
@@ -55,8 +55,8 @@ pub use engine::{Budget, Runtime};
 use crate::plan::Plan;
 use crate::report::{LogLine, Report};
 use crate::trace::Trace;
-use guest::Action;
 use exchange::{DEFAULT_BUFFER_LIMIT, Exchange, Step, Surroundings};
+use guest::Action;
 use recorder::Recorder;
 use start::Threads;
 use worker::{Place, Worker};

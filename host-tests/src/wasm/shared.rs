@@ -15,19 +15,21 @@ const MOST_BYTES: usize = 256 << 20;
 /// Keys of all shared data, queues, and items in one queue, at most.
 const MOST_ENTRIES: usize = 1 << 20;
 
+/// A value and its CAS number, which is never 0.
+type Stamped = (Vec<u8>, u32);
+
 /// Keys with values.
 #[derive(Default)]
 pub(crate) struct SharedData {
-    /// By `vm_id`, then by key: the value and its CAS number.
-    values: BTreeMap<Vec<u8>, BTreeMap<Vec<u8>, (Vec<u8>, u32)>>,
+    /// By `vm_id`, then by key.
+    values: BTreeMap<Vec<u8>, BTreeMap<Vec<u8>, Stamped>>,
     entries: usize,
     bytes: usize,
     last_cas: u32,
 }
 
 impl SharedData {
-    /// The value and its CAS number, which is never 0.
-    pub(crate) fn get(&self, vm_id: &[u8], key: &[u8]) -> Option<&(Vec<u8>, u32)> {
+    pub(crate) fn get(&self, vm_id: &[u8], key: &[u8]) -> Option<&Stamped> {
         self.values.get(vm_id)?.get(key)
     }
 

@@ -78,7 +78,8 @@ impl Threads {
 }
 
 /// Said of a plugin that passed its trial: this host does not go on, where Envoy would.
-const LATE: &str = "; it had agreed on trial, so a real Envoy starts, and serves without the filter";
+const LATE: &str =
+    "; it had agreed on trial, so a real Envoy starts, and serves without the filter";
 
 fn prepare(
     runtime: &'static Runtime,

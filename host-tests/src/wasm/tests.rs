@@ -5,10 +5,12 @@
 
 mod bodies;
 mod both_hosts;
+mod failures;
 pub(crate) mod guest;
 mod headers;
 mod replies;
 mod router;
+mod sharing;
 mod start;
 mod vms;
 

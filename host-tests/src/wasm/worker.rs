@@ -228,8 +228,7 @@ impl Worker {
         }
         let slot =
             self.slots.iter().position(|slot| slot.key == reader.vm_key && slot.vm.is_some())?;
-        let plugin =
-            self.plugins.iter().position(|p| (p.slot, p.root) == (slot, reader.root))?;
+        let plugin = self.plugins.iter().position(|p| (p.slot, p.root) == (slot, reader.root))?;
         let place = Place { plugin, slot, root: reader.root };
         // A failure shows in the log.
         let (_, actions) = self.enter(place, |vm| vm.on_queue_ready(reader.root, ready.queue));

@@ -121,7 +121,7 @@ impl VmCounts {
             "vm_reload_backoff" => Reload::Backoff,
             _ => return None,
         };
-        let count = self.reloads.get(plugin)?.get(how as usize)?;
+        let count = self.reloads.get(plugin)?.get(how as usize).filter(|count| **count > 0)?;
         i64::try_from(*count).ok()
     }
 }

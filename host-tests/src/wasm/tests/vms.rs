@@ -36,24 +36,6 @@ fn an_endless_loop_ends_in_a_trap_that_says_so() {
 }
 
 #[test]
-fn e24_plugins_of_one_module_share_a_vm() {
-    // Both files are the same bytes: contexts 1 and 2 are roots, 3 and 4 streams.
-    let callbacks = [("on_request_headers", "(call $note (local.get $id)) (i32.const 0)")];
-    let folder = std::env::temp_dir().join(format!("tollgate-shared-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join("m.wasm"), guest("m", &callbacks)).unwrap();
-    let yaml = format!(
-        "description: shared\nhosts: [wasmtime]\nchain: [{{wasm: ./m.wasm}}, {{wasm: ./m.wasm}}]\n\
-         exchanges:\n  - {EXCHANGE}\n"
-    );
-    std::fs::write(folder.join("scenario.yaml"), yaml).unwrap();
-    let plan = Plan::load(&folder.join("scenario.yaml")).unwrap();
-    let report = crate::wasm::run(&plan).unwrap();
-    std::fs::remove_dir_all(&folder).unwrap();
-    assert_eq!(messages(&report.exchanges[0]), ["3", "4"]);
-}
-
-#[test]
 fn e27_filter_state_is_read_by_its_first_part() {
     let chain = Chain::one(&[(
         "on_request_headers",
