@@ -65,6 +65,8 @@ pub(crate) enum Source {
 pub(crate) struct Side {
     pub(crate) iteration: Iteration,
     pub(crate) headers_continued: bool,
+    /// Its headers callback is running.
+    in_headers: bool,
     from_current: bool,
     ended: bool,
     /// The filter paused a body: it sees all that is held (E4).
@@ -141,13 +143,24 @@ impl Exchange<'_> {
         }
         let mut entry = self.chain(at.level).next(at.direction, from);
         while let Some(i) = entry {
-            self.side(at, i).ended = end;
+            let side = self.side(at, i);
+            side.ended = end;
+            side.in_headers = true;
             let status = self.call_headers(at, i, end);
             if self.halted(at) {
                 return;
             }
             let side = self.side(at, i);
+            side.in_headers = false;
             side.iteration = status;
+            if status == Iteration::Continue && side.headers_continued {
+                let direction = at.direction.name();
+                self.problem(format!(
+                    "a filter resumes the {direction} in its headers callback and returns Continue \
+                     as well, for which Envoy passes the headers on twice"
+                ));
+                return;
+            }
             if status != Iteration::Continue {
                 return;
             }
@@ -237,8 +250,10 @@ impl Exchange<'_> {
 
     /// Filter `i` lets go what it holds: headers, then the body, then trailers (E2, E3).
     pub(crate) fn resume(&mut self, at: At, i: usize) {
+        // Resuming in the headers callback itself lets them go, whatever that returns.
         let side = self.side(at, i);
-        if side.iteration == Iteration::Continue {
+        let headers_in_hand = side.in_headers && !side.headers_continued;
+        if side.iteration == Iteration::Continue && !headers_in_hand {
             return;
         }
         if self.halted(at) {

@@ -5,10 +5,11 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use sha2::{Digest, Sha256};
-use wasmtime::{Config, Engine, InstancePre, Linker, Module};
+use wasmtime::{Config, Engine, InstancePre, Linker, Module, UnknownImportError};
 
+use super::abi::version::{Version, unlinkable};
 use super::guest::GuestState;
 use super::{abi, wasi};
 
@@ -27,7 +28,8 @@ const DEFAULT_FUEL: u64 = 5_000_000_000;
 /// Compiles and keeps modules. One per process is enough; [`Runtime::shared`] is that one.
 pub struct Runtime {
     engine: Engine,
-    linker: Linker<GuestState>,
+    /// One for each version of the ABI.
+    linkers: [Linker<GuestState>; 3],
     budget: Budget,
     cache: Option<PathBuf>,
     modules: Mutex<HashMap<[u8; 32], Arc<Program>>>,
@@ -37,6 +39,7 @@ pub struct Runtime {
 pub(crate) struct Program {
     pub(crate) instance: InstancePre<GuestState>,
     pub(crate) hash: [u8; 32],
+    pub(crate) version: Version,
 }
 
 impl Runtime {
@@ -52,10 +55,15 @@ impl Runtime {
         config.cranelift_nan_canonicalization(true);
         config.max_wasm_stack(1 << 20);
         let engine = Engine::new(&config).map_err(plain)?;
-        let mut linker = Linker::new(&engine);
-        abi::link(&mut linker).map_err(plain)?;
-        wasi::link(&mut linker).map_err(plain)?;
-        Ok(Self { engine, linker, budget, cache, modules: Mutex::default() })
+        let linker = |version| -> wasmtime::Result<_> {
+            let mut linker = Linker::new(&engine);
+            abi::link(&mut linker, version)?;
+            wasi::link(&mut linker)?;
+            Ok(linker)
+        };
+        let [a, b, c] = Version::ALL.map(linker);
+        let linkers = [a.map_err(plain)?, b.map_err(plain)?, c.map_err(plain)?];
+        Ok(Self { engine, linkers, budget, cache, modules: Mutex::default() })
     }
 
     /// The process's own runtime, with the cache in the workspace's target folder if there is one.
@@ -100,9 +108,22 @@ impl Runtime {
             return Ok(Arc::clone(program));
         }
         let module = self.compile(bytes, &hash)?;
-        check_version(&module)?;
-        let instance = self.linker.instantiate_pre(&module).map_err(plain)?;
-        let program = Arc::new(Program { instance, hash });
+        let version = Version::of(&module)?;
+        let [v0_1_0, v0_2_0, v0_2_1] = &self.linkers;
+        let linker = match version {
+            Version::V0_1_0 => v0_1_0,
+            Version::V0_2_0 => v0_2_0,
+            Version::V0_2_1 => v0_2_1,
+        };
+        let instance = linker.instantiate_pre(&module).map_err(|error| match error
+            .downcast_ref::<UnknownImportError>(
+        ) {
+            Some(import) => {
+                anyhow::anyhow!("{}", unlinkable(import.module(), import.name(), version))
+            }
+            None => plain(error),
+        })?;
+        let program = Arc::new(Program { instance, hash, version });
         modules.insert(hash, Arc::clone(&program));
         Ok(program)
     }
@@ -151,27 +172,6 @@ fn store(module: &Module, folder: &Path, file: &Path) -> anyhow::Result<()> {
 fn default_cache() -> Option<PathBuf> {
     let target = crate::modules::target_dir();
     target.is_dir().then(|| target.join("wasm-cache"))
-}
-
-/// Only ABI 0.2.1 is spoken.
-fn check_version(module: &Module) -> anyhow::Result<()> {
-    let marker = |e: wasmtime::ExportType<'_>| {
-        e.name().strip_prefix("proxy_abi_version_").map(|v| v.replace('_', "."))
-    };
-    let versions: Vec<String> = module.exports().filter_map(marker).collect();
-    if module.get_export(abi::VERSION_MARKER).is_some() {
-        return Ok(());
-    }
-    match versions.as_slice() {
-        [] => bail!(
-            "not a proxy-wasm module: it has no export `proxy_abi_version_…`, expected `{}`",
-            abi::VERSION_MARKER
-        ),
-        versions => bail!(
-            "the module speaks proxy-wasm ABI {}, expected 0.2.1: build it with a newer SDK",
-            versions.join(" and ")
-        ),
-    }
 }
 
 /// wasmtime's error with its causes, as this program's.

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use wasmtime::{Memory, StoreLimits, TypedFunc};
 
+use super::abi::version::Version;
 use super::recorder;
 use super::reply::LocalReply;
 use super::stream::{Direction, StreamContext};
@@ -83,6 +84,10 @@ pub(crate) struct GuestState {
     /// The plugin's configuration can be read.
     pub(crate) configuring: bool,
     pub(crate) thread: Thread,
+    /// The version of the ABI that the module speaks.
+    pub(crate) version: Version,
+    /// `proc_exit` was called during this call.
+    pub(crate) exited: Option<u32>,
     /// Root contexts by id.
     pub(crate) roots: BTreeMap<u32, Rc<PluginInfo>>,
     /// Stream contexts by id, with the root each belongs to.
@@ -113,6 +118,8 @@ impl GuestState {
             vm,
             configuring: false,
             thread,
+            version: Version::V0_2_1,
+            exited: None,
             roots: BTreeMap::new(),
             streams: BTreeMap::new(),
             current: 0,

@@ -3,6 +3,7 @@
 //! With `TOLLGATE_RULES_ON_ENVOY=1` (`make rules-envoy`) every test also runs on a real Envoy, and
 //! fails where that does otherwise, except for what `known-differences.yaml` says with a reason.
 
+mod abi;
 mod bodies;
 mod both_hosts;
 mod failures;

@@ -10,6 +10,7 @@ use wasmtime::{
     Instance, Store, StoreLimitsBuilder, TypedFunc, WasmBacktrace, WasmParams, WasmResults,
 };
 
+use super::abi::version::Version;
 use super::engine::{Program, Runtime, plain};
 use super::guest::{Action, GuestState, Phase, PluginInfo, Thread, VmInfo};
 use super::recorder::{Number, Numbers};
@@ -42,6 +43,14 @@ pub(crate) enum Failed {
 /// Context, count or size, end of stream; gives an action.
 type Piece = TypedFunc<(u32, u32, u32), u32>;
 
+/// A headers callback.
+#[derive(Clone)]
+enum Headers {
+    Of020(Piece),
+    /// ABI 0.1.0 tells it nothing of the end.
+    Of010(TypedFunc<(u32, u32), u32>),
+}
+
 /// The callbacks that the module has. A missing one means Continue, or true.
 struct Callbacks {
     on_context_create: Option<TypedFunc<(u32, u32), ()>>,
@@ -49,7 +58,7 @@ struct Callbacks {
     on_configure: Option<TypedFunc<(u32, u32), u32>>,
     on_tick: Option<TypedFunc<u32, ()>>,
     on_queue_ready: Option<TypedFunc<(u32, u32), ()>>,
-    headers: [Option<Piece>; 2],
+    headers: [Option<Headers>; 2],
     body: [Option<Piece>; 2],
     trailers: [Option<TypedFunc<(u32, u32), u32>>; 2],
     on_log: Option<TypedFunc<u32, ()>>,
@@ -87,21 +96,13 @@ impl Vm {
             Some(malloc) => Some(malloc),
             None => export(&mut store, &instance, "proxy_on_memory_allocate")?,
         };
-        store.data_mut().allocate = allocate;
-        let callbacks = Callbacks::of(&mut store, &instance)?;
-        for name in ["_initialize", "_start"] {
-            if let Some(start) = export::<(), ()>(&mut store, &instance, name)? {
-                enter(&store, name, 0, Vec::new());
-                let started = start.call(&mut store, ()).map_err(plain);
-                leave(
-                    &store,
-                    fuel,
-                    started.as_ref().map(Number::number).map_err(|e| format!("{e:#}")),
-                );
-                started.with_context(|| name.to_owned())?;
-                break;
-            }
+        if allocate.is_none() {
+            bail!("the module exports neither `malloc` nor `proxy_on_memory_allocate`");
         }
+        store.data_mut().allocate = allocate;
+        store.data_mut().version = program.version;
+        let callbacks = Callbacks::of(&mut store, &instance)?;
+        initialize(&mut store, &instance, fuel)?;
         store.data_mut().phase = Phase::Running;
         Ok(Self { store, callbacks, fuel, next_context: 1, failed: false })
     }
@@ -169,7 +170,13 @@ impl Vm {
             Direction::Request => ("proxy_on_request_headers", &self.callbacks.headers[0]),
             Direction::Response => ("proxy_on_response_headers", &self.callbacks.headers[1]),
         };
-        self.call(name, function.clone(), id, (id, count, u32::from(end)), 0)
+        match function.clone() {
+            Some(Headers::Of010(function)) => self.call(name, Some(function), id, (id, count), 0),
+            Some(Headers::Of020(function)) => {
+                self.call(name, Some(function), id, (id, count, u32::from(end)), 0)
+            }
+            None => self.call(name, None::<Piece>, id, (id, count, u32::from(end)), 0),
+        }
     }
 
     pub(crate) fn on_body(
@@ -255,6 +262,7 @@ impl Vm {
         let state = self.store.data_mut();
         state.current = context;
         state.effective = context;
+        state.exited = None;
         refuel(&mut self.store, self.fuel);
         if self.store.data().recorder.is_some() {
             enter(&self.store, name, context, params.behind_context());
@@ -267,10 +275,47 @@ impl Vm {
             state.phase = Phase::Running;
             state.effective = state.current;
             state.actions.clear();
-            state.log(4, &format!("Function: {name} failed: {}", cause(&error)));
+            let exited = state.exited.map(|code| format!("proc_exit({code}), then "));
+            let exited = exited.unwrap_or_default();
+            state.log(4, &format!("Function: {name} failed: {exited}{}", cause(&error)));
             Failed::Now
         })
     }
+}
+
+/// Runs a reactor's `_initialize` and then its `main`, or a command's `_start`.
+fn initialize(
+    store: &mut Store<GuestState>,
+    instance: &Instance,
+    fuel: Option<u64>,
+) -> anyhow::Result<()> {
+    let reactor: Option<TypedFunc<(), ()>> = export(store, instance, "_initialize")?;
+    let Some(reactor) = reactor else {
+        let command = export(store, instance, "_start")?;
+        return begin::<_, ()>(store, "_start", command, (), fuel);
+    };
+    begin(store, "_initialize", Some(reactor), (), fuel)?;
+    let main: Option<TypedFunc<(u32, u32), u32>> = export(store, instance, "main")?;
+    if main.is_some() {
+        return begin(store, "main", main, (0, 0), fuel);
+    }
+    let main: Option<TypedFunc<(), u32>> = export(store, instance, "__main_void")?;
+    begin(store, "__main_void", main, (), fuel)
+}
+
+/// Calls `function`, if there is one, outside of any context.
+fn begin<P: WasmParams, R: WasmResults + Number>(
+    store: &mut Store<GuestState>,
+    name: &'static str,
+    function: Option<TypedFunc<P, R>>,
+    params: P,
+    fuel: Option<u64>,
+) -> anyhow::Result<()> {
+    let Some(function) = function else { return Ok(()) };
+    enter(store, name, 0, Vec::new());
+    let result = function.call(&mut *store, params).map_err(plain);
+    leave(store, fuel, result.as_ref().map(Number::number).map_err(|e| format!("{e:#}")));
+    result.map(|_| ()).context(name)
 }
 
 impl Callbacks {
@@ -282,8 +327,8 @@ impl Callbacks {
             on_tick: export(store, instance, "proxy_on_tick")?,
             on_queue_ready: export(store, instance, "proxy_on_queue_ready")?,
             headers: [
-                export(store, instance, "proxy_on_request_headers")?,
-                export(store, instance, "proxy_on_response_headers")?,
+                headers(store, instance, "proxy_on_request_headers")?,
+                headers(store, instance, "proxy_on_response_headers")?,
             ],
             body: [
                 export(store, instance, "proxy_on_request_body")?,
@@ -298,6 +343,18 @@ impl Callbacks {
             on_delete: export(store, instance, "proxy_on_delete")?,
         })
     }
+}
+
+/// The headers callback `name` with the signature of the module's version.
+fn headers(
+    store: &mut Store<GuestState>,
+    instance: &Instance,
+    name: &str,
+) -> anyhow::Result<Option<Headers>> {
+    Ok(match store.data().version {
+        Version::V0_1_0 => export(store, instance, name)?.map(Headers::Of010),
+        Version::V0_2_0 | Version::V0_2_1 => export(store, instance, name)?.map(Headers::Of020),
+    })
 }
 
 /// Export `name` with the ABI's signature; `None` if the module has none.

@@ -6,8 +6,9 @@ use crate::wasm::headers::from_wire;
 use crate::wasm::reply::LocalReply;
 use crate::wasm::stream::{Access, Direction, View};
 
-/// Envoy's default level, which the guest may ask for.
-const LOG_LEVEL_INFO: u32 = 2;
+/// Debug: the level that this host logs at, and the Envoy that scenarios run on. The guest may ask
+/// for it; what is below is dropped.
+const LOG_LEVEL: u32 = 1;
 
 /// `proxy_log`: more than critical is no level (E31).
 pub(super) fn log(cx: &mut Cx<'_>, level: u32, at: u32, size: u32) -> Answer {
@@ -15,12 +16,14 @@ pub(super) fn log(cx: &mut Cx<'_>, level: u32, at: u32, size: u32) -> Answer {
         return Err(Status::BadArgument.into());
     }
     let text = cx.text(at, size)?;
-    cx.state().log(level, &text);
+    if level >= LOG_LEVEL {
+        cx.state().log(level, &text);
+    }
     Ok(())
 }
 
 pub(super) fn get_log_level(cx: &mut Cx<'_>, to: u32) -> Answer {
-    cx.put_u32(to, LOG_LEVEL_INFO)
+    cx.put_u32(to, LOG_LEVEL)
 }
 
 /// Virtual time, which stands still within a call.
@@ -70,6 +73,35 @@ pub(super) fn continue_stream(cx: &mut Cx<'_>, stream: u32) -> Answer {
     stream.access.request = Access { body: View::None, ..Access::default() };
     cx.state_mut().actions.push_back(Action::Continue { context, direction });
     Ok(())
+}
+
+/// `proxy_continue_request` (0.1.0).
+pub(super) fn continue_request(cx: &mut Cx<'_>) -> Answer {
+    continue_stream(cx, 0)
+}
+
+/// `proxy_continue_response` (0.1.0).
+pub(super) fn continue_response(cx: &mut Cx<'_>) -> Answer {
+    continue_stream(cx, 1)
+}
+
+/// `proxy_clear_route_cache` (0.1.0); later a foreign function.
+pub(super) fn clear_route_cache(cx: &mut Cx<'_>) -> Answer {
+    if let Some(stream) = cx.state().stream() {
+        stream.info.borrow_mut().route_cleared += 1;
+    }
+    Ok(())
+}
+
+/// `proxy_get_configuration` (0.1.0): the plugin's in `on_configure`, else the VM's.
+pub(super) fn get_configuration(cx: &mut Cx<'_>, to: u32, to_size: u32) -> Answer {
+    let configuring = cx.state().configuring;
+    let plugin = cx.state().plugin().filter(|_| configuring);
+    let configuration = match plugin {
+        Some(plugin) => plugin.config.clone(),
+        None => cx.state().vm.config.clone(),
+    };
+    cx.give(&configuration, to, to_size)
 }
 
 /// `proxy_close_stream`: resets the stream after the call returns.

@@ -1,5 +1,6 @@
 //! Header maps: who may read and write which, and when (E6–E10).
 
+use super::version::Version;
 use super::{Answer, Cx, Status};
 use crate::wasm::headers::{HeaderMap, SharedMap, from_wire};
 use crate::wasm::stream::{Direction, StreamContext, View};
@@ -35,12 +36,17 @@ pub(super) fn get(
     to_size: u32,
 ) -> Answer {
     let name = cx.bytes(key, key_size)?.to_vec();
-    let Some(map) = readable(cx, map)? else {
-        let logging = cx.state().stream().is_some_and(|s| s.logging);
-        return Err(if logging { Status::NotFound } else { Status::BadArgument }.into());
+    let value = match readable(cx, map)? {
+        Some(map) => map.borrow().get(&name).map(<[u8]>::to_vec),
+        None if cx.state().stream().is_some_and(|s| s.logging) => None,
+        None => return Err(Status::BadArgument.into()),
     };
-    let value = map.borrow().get(&name).map(<[u8]>::to_vec).ok_or(Status::NotFound)?;
-    cx.give(&value, to, to_size)
+    match value {
+        Some(value) => cx.give(&value, to, to_size),
+        // ABI 0.1.0 has no status for it.
+        None if cx.state().version == Version::V0_1_0 => cx.give(&[], to, to_size),
+        None => Err(Status::NotFound.into()),
+    }
 }
 
 /// `proxy_add_header_map_value`: to a well-known name that is there, appends (E11).

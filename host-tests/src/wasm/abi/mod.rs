@@ -1,5 +1,6 @@
-//! The host functions of proxy-wasm ABI 0.2.1: all 39, each with Envoy's behaviour where Envoy and
-//! the specification differ (`E` numbers name Envoy's rules, see the module documentation).
+//! The host functions of the proxy-wasm ABI: the 39 of 0.2.1, and those of older versions
+//! ([`version`]), each with Envoy's behaviour where Envoy and the specification differ (`E` numbers
+//! name Envoy's rules, see the module documentation).
 //!
 //! A function that a module imports and that is not here is a link error with its name.
 
@@ -11,14 +12,13 @@ mod headers;
 mod metrics;
 pub(crate) mod properties;
 mod shared;
+pub(crate) mod version;
 
 use wasmtime::{Caller, Linker, Memory};
 
 use super::guest::{GuestState, Phase};
 use super::recorder::{Argument, Recorder};
-
-/// The ABI versions that hosts of today speak; the marker export of the only one spoken here.
-pub(crate) const VERSION_MARKER: &str = "proxy_abi_version_0_2_1";
+use version::Version;
 
 /// Values above this are refused: no header, body or property of a scenario comes near.
 const MOST_BYTES: u32 = 1 << 30;
@@ -166,7 +166,11 @@ fn permitted(
 ) -> wasmtime::Result<u32> {
     let allowed = match caller.data().phase {
         Phase::Running => true,
-        Phase::Starting => name == "proxy_log" || !name.starts_with("proxy_"),
+        Phase::Starting => {
+            let refused =
+                ["fd_close", "fd_read", "fd_seek", "path_open", "proc_exit", "sched_yield"];
+            name == "proxy_log" || !(name.starts_with("proxy_") || refused.contains(&name))
+        }
         Phase::Allocating => {
             ["proxy_log", "fd_write", "clock_time_get", "poll_oneoff"].contains(&name)
         }
@@ -198,17 +202,14 @@ macro_rules! link {
     (@type $type:ty) => { $type };
 }
 
-/// Defines every host function of the ABI.
-pub(crate) fn link(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
+/// Defines every host function of ABI `version`.
+pub(crate) fn link(linker: &mut Linker<GuestState>, version: Version) -> wasmtime::Result<()> {
     link! { linker:
         control::log as "proxy_log"(level, at, size);
-        control::get_log_level as "proxy_get_log_level"(to);
         control::get_time as "proxy_get_current_time_nanoseconds"(to);
         control::set_tick_period as "proxy_set_tick_period_milliseconds"(period);
         control::set_effective_context as "proxy_set_effective_context"(id);
         control::done as "proxy_done"();
-        control::continue_stream as "proxy_continue_stream"(stream);
-        control::close_stream as "proxy_close_stream"(stream);
         control::get_status as "proxy_get_status"(to_code, to, to_size);
         control::send_local_response as "proxy_send_local_response"(
             code, details, details_size, body, body_size, headers, headers_size, grpc_status
@@ -254,5 +255,27 @@ pub(crate) fn link(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
             name, name_size, argument, argument_size, to, to_size
         );
     }
+    match version {
+        Version::V0_1_0 => {
+            link! { linker:
+                control::get_configuration as "proxy_get_configuration"(to, to_size);
+                control::continue_request as "proxy_continue_request"();
+                control::continue_response as "proxy_continue_response"();
+                control::clear_route_cache as "proxy_clear_route_cache"();
+            }
+        }
+        Version::V0_2_0 | Version::V0_2_1 => {
+            link! { linker:
+                control::continue_stream as "proxy_continue_stream"(stream);
+                control::close_stream as "proxy_close_stream"(stream);
+            }
+        }
+    }
+    if version == Version::V0_2_1 {
+        link! { linker: control::get_log_level as "proxy_get_log_level"(to); }
+    }
+    // Emscripten's runtime, which C++ modules may be built with.
+    linker.func_wrap("env", "pthread_equal", |a: u32, b: u32| u32::from(a == b))?;
+    linker.func_wrap("env", "emscripten_notify_memory_growth", |_: u32| {})?;
     Ok(())
 }

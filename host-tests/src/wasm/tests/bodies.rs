@@ -120,3 +120,20 @@ fn a_wrong_content_length_is_an_error_of_the_run() {
     let error = format!("{:#}", chain.run(&[exchange]).unwrap_err());
     assert!(error.contains("content-length 3, but its body has"), "{error}");
 }
+
+#[test]
+fn e8_resuming_in_the_headers_callback_lets_them_go_although_it_pauses() {
+    let callbacks = [
+        ("on_request_headers", "(drop (call $continue (i32.const 0))) (i32.const 1)"),
+        ("on_request_body", "(call $say @\"body\") (i32.const 0)"),
+    ];
+    let behind = [("on_request_headers", "(call $say @\"headers\") (i32.const 0)")];
+    let chain = Chain { filters: vec![("a", &callbacks, ""), ("b", &behind, "")], scenario: "" };
+    let seen = chain.observe("{request: {path: /, body: abc}, upstream: [{}]}");
+    assert_eq!(named(&seen), ["b headers", "a body", "a body"]);
+    assert_eq!(seen.upstream[0].body.as_deref(), Some("abc"));
+    // Envoy passes them on twice.
+    let callbacks = [("on_request_headers", "(drop (call $continue (i32.const 0))) (i32.const 0)")];
+    let error = Chain::one(&callbacks).run(&["{request: {path: /}, upstream: [{}]}"]).unwrap_err();
+    assert!(format!("{error:#}").contains("passes the headers on twice"), "{error:#}");
+}

@@ -162,8 +162,11 @@ pub(super) fn map(headers: &[(&str, &str)]) -> String {
 }
 
 /// A module with these callbacks, as bytes. `@"text"` in them is pointer and length of a constant;
-/// a callback `"raw"` is put into the module as it is. The name makes modules differ.
+/// a callback `"raw"` is put into the module as it is; an only one `"module"` is all of it. The name makes modules differ.
 pub(crate) fn guest(name: &str, callbacks: &[(&str, &str)]) -> Vec<u8> {
+    if let [("module", text)] = callbacks {
+        return wat::parse_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    }
     let mut functions = String::new();
     for (callback, body) in callbacks {
         if *callback == "raw" {

@@ -17,17 +17,6 @@ fn an_unknown_import_is_a_link_error_with_its_name() {
 }
 
 #[test]
-fn another_abi_version_is_refused_by_name() {
-    let runtime = crate::wasm::Runtime::shared().unwrap();
-    let old = "(module (memory (export \"memory\") 1) (func (export \"proxy_abi_version_0_1_0\")))";
-    let error = runtime.load_bytes(&wat::parse_str(old).unwrap()).err().unwrap();
-    assert!(format!("{error}").contains("ABI 0.1.0, expected 0.2.1"), "{error}");
-    let none = "(module (memory (export \"memory\") 1))";
-    let error = runtime.load_bytes(&wat::parse_str(none).unwrap()).err().unwrap();
-    assert!(format!("{error}").contains("not a proxy-wasm module"), "{error}");
-}
-
-#[test]
 fn an_endless_loop_ends_in_a_trap_that_says_so() {
     let chain = Chain::one(&[("on_request_headers", "(loop $ever (br $ever)) (i32.const 0)")]);
     let seen = chain.observe(EXCHANGE);
