@@ -51,6 +51,9 @@ pub struct UpstreamRequest {
     /// The body, if it is not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body_base64: Option<String>,
+    /// Trailers in order, if there are any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub trailers: Vec<(String, String)>,
 }
 
 /// A callout as its cluster got it.
@@ -87,6 +90,9 @@ pub struct Response {
     /// The body, if it is not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body_base64: Option<String>,
+    /// Trailers in order, if there are any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub trailers: Vec<(String, String)>,
     /// Whether the gateway answered itself.
     pub local_reply: bool,
     /// Whether the stream broke off.

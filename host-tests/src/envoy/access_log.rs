@@ -23,12 +23,13 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// Whether the response is the upstream's, also if it broke off or the client went away.
+    /// Whether the response is the upstream's, which may have broken off (`reset`), or the client
+    /// may have gone away. What was cut while a filter held it is answered by the gateway.
     /// <https://www.envoyproxy.io/docs/envoy/v1.40.0/configuration/http/http_conn_man/response_code_details>
-    pub(crate) fn is_upstreams(&self) -> bool {
+    pub(crate) fn is_upstreams(&self, reset: bool) -> bool {
         let details = self.details.as_deref().unwrap_or_default();
         details == "via_upstream"
-            || details.starts_with("upstream_reset_after_response_started")
+            || (reset && details.starts_with("upstream_reset_after_response_started"))
             || details.starts_with("downstream_")
     }
 
@@ -81,9 +82,9 @@ mod tests {
             r#"{"exchange":2,"det"#,
         );
         let first = find(log, 0).unwrap();
-        assert!(first.is_upstreams());
+        assert!(first.is_upstreams(false));
         assert_eq!(first.into_properties(), [("a".to_owned(), Value::from("{}"))].into());
-        assert!(!find(log, 1).unwrap().is_upstreams());
+        assert!(!find(log, 1).unwrap().is_upstreams(false));
         assert!(find(log, 2).is_none());
     }
 }

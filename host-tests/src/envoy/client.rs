@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,8 @@ use anyhow::{Context, Result, ensure};
 
 use super::message::{Kind, Message, Parser, frame, write_headers};
 use super::pace::Pace;
+use super::pieces::write_pieces;
+use super::turns::Turns;
 use crate::plan::{Headers, Request};
 
 /// A request in the form of the wire.
@@ -24,6 +27,10 @@ pub(crate) struct Call<'c> {
     pub abort_after_bytes: Option<u64>,
     /// Told of each read, and of the abort.
     pub pace: Option<&'c Pace>,
+    /// Keeps the pieces behind an early answer.
+    pub turns: Option<&'c Turns>,
+    /// Go away behind the last piece.
+    pub reset: bool,
 }
 
 /// What came back.
@@ -31,13 +38,20 @@ pub(crate) struct Call<'c> {
 pub(crate) struct Answer {
     /// As far as it came; status 0 if no head did.
     pub message: Message,
-    /// Whether it broke off.
+    /// Whether it broke off, and not because the client went away.
     pub reset: bool,
 }
 
+/// What a client that goes away waits before, so that what it sent has passed the gateway, and what
+/// that answers comes.
+const BEFORE_LEAVING: Duration = Duration::from_millis(30);
+
 /// The head of `request`, and its pieces.
 pub(crate) fn prepare(request: &Request) -> (Vec<u8>, Vec<Vec<u8>>) {
-    let body = frame(&request.headers, request.body.as_deref(), &request.trailers);
+    // A client that goes away needs a body whose end can be missing.
+    let cut_body = request.reset.then_some(&[][..]);
+    let body = request.body.as_deref().or(cut_body);
+    let body = frame(&request.headers, body, &request.trailers);
     let mut head =
         format!("{} {} HTTP/1.1\r\nhost: {}\r\n", request.method, request.path, request.authority)
             .into_bytes();
@@ -51,7 +65,7 @@ pub(crate) fn prepare(request: &Request) -> (Vec<u8>, Vec<Vec<u8>>) {
     write_headers(&mut head, &headers);
     head.extend_from_slice(b"\r\n");
     let mut pieces = body.pieces;
-    if !body.end.is_empty() {
+    if !body.end.is_empty() && !request.reset {
         pieces.push(body.end);
     }
     (head, pieces)
@@ -65,43 +79,41 @@ pub(crate) fn call(to: SocketAddr, call: &Call<'_>, deadline: Instant) -> Result
     let stream = TcpStream::connect_timeout(&to, left(deadline)?).context("cannot connect")?;
     stream.set_nodelay(true)?;
     let reader = stream.try_clone()?;
+    let gone = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
-            let mut stream = &stream;
             // Fails if the other side answers and leaves before it has read everything.
-            let _ = write_pieces(&mut stream, &call.head, call.pieces, deadline);
+            let _ = write(&stream, call, deadline);
+            if call.reset {
+                thread::sleep(BEFORE_LEAVING);
+                gone.store(true, Ordering::Release);
+                let _ = stream.shutdown(Shutdown::Write);
+            }
         });
-        let answer = read_answer(&reader, call, deadline);
+        let mut answer = read_answer(&reader, call, deadline);
+        if let Ok(answer) = &mut answer {
+            answer.reset &= !gone.load(Ordering::Acquire);
+        }
         // Also ends a write that nobody reads.
         let _ = reader.shutdown(Shutdown::Both);
         answer
     })
 }
 
-/// Writes `head`, then each piece apart, so that the other side reads several times.
-pub(crate) fn write_pieces(
-    stream: &mut &TcpStream,
-    head: &[u8],
-    pieces: &[Vec<u8>],
-    deadline: Instant,
-) -> std::io::Result<()> {
-    let gap = gap(pieces.len());
-    stream.write_all(head)?;
-    for piece in pieces {
-        if Instant::now() > deadline {
-            return Err(ErrorKind::TimedOut.into());
-        }
-        thread::sleep(gap);
+fn write(mut stream: &TcpStream, call: &Call<'_>, deadline: Instant) -> std::io::Result<()> {
+    let Some(turns) = call.turns else {
+        return write_pieces(stream, &call.head, call.pieces, deadline);
+    };
+    stream.write_all(&call.head)?;
+    for piece in call.pieces {
+        turns.wait(call.pieces.len(), deadline);
         stream.write_all(piece)?;
     }
+    // What comes last is followed by the client's end, if by anything.
+    if call.reset {
+        turns.wait(call.pieces.len(), deadline);
+    }
     Ok(())
-}
-
-/// Long enough that a reader wakes in between, short enough that a body cut at every byte is sent
-/// in well under a second.
-fn gap(pieces: usize) -> Duration {
-    let share = 200_000 / u64::try_from(pieces).unwrap_or(u64::MAX).max(1);
-    Duration::from_micros(share.clamp(20, 2_000))
 }
 
 fn read_answer(mut stream: &TcpStream, call: &Call<'_>, deadline: Instant) -> Result<Answer> {

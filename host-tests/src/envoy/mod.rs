@@ -20,7 +20,9 @@ mod client;
 mod log;
 mod message;
 mod pace;
+mod pieces;
 mod process;
+mod turns;
 mod upstream;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,6 +44,7 @@ use client::{Answer, Call};
 use message::Message;
 use pace::Pace;
 use process::{Envoy, Scratch};
+use turns::Turns;
 use upstream::{Received, Server};
 
 /// How long an exchange may take, retries included.
@@ -147,7 +150,9 @@ impl Gateway {
             .map(|exchange| {
                 let leaves = exchange.request.abort_after_bytes.is_some();
                 let pace = leaves.then(Arc::<Pace>::default);
-                let start = |upstream| Server::start(upstream, pace.clone(), limit);
+                let early = exchange.upstream.iter().any(|upstream| upstream.early);
+                let turns = early.then(Arc::<Turns>::default);
+                let start = |upstream| Server::start(upstream, pace.clone(), turns.clone(), limit);
                 exchange.upstream.iter().map(start).collect()
             })
             .collect::<Result<Vec<Vec<Server>>>>()?;
@@ -194,6 +199,8 @@ impl Gateway {
             to_head: request.method == "HEAD",
             abort_after_bytes: request.abort_after_bytes,
             pace: servers.first().and_then(Server::pace),
+            turns: servers.iter().find_map(Server::turns),
+            reset: request.reset,
         };
         let name = bootstrap::name(index);
         let port = self.listeners.get(&name).with_context(|| format!("no listener {name}"))?;
@@ -261,7 +268,7 @@ fn requests(servers: &[Server], sent: &Headers) -> Vec<UpstreamRequest> {
     };
     all.into_iter()
         .filter(|received| received.complete)
-        .map(|Received { message: Message { start, mut headers, body, .. }, .. }| {
+        .map(|Received { message: Message { start, mut headers, body, trailers }, .. }| {
             if body.is_empty() && message::value(sent, "content-length").is_none() {
                 // The codec's, for methods that should have a body.
                 headers.retain(|(name, value)| name != "content-length" || value != b"0");
@@ -273,6 +280,7 @@ fn requests(servers: &[Server], sent: &Headers) -> Vec<UpstreamRequest> {
                 headers: printable(headers, implied),
                 body,
                 body_base64,
+                trailers: printable(trailers, |_| false),
             }
         })
         .collect()
@@ -282,16 +290,17 @@ fn response(answer: Answer, entry: &access_log::Entry, exchange: &Exchange) -> R
     let sent =
         |name: &str| exchange.upstream.iter().any(|u| message::value(&u.headers, name).is_some());
     let implied = |name: &str| IMPLIED_RESPONSE_HEADERS.contains(&name) && !sent(name);
-    let Message { start, headers, body, .. } = answer.message;
+    let Message { start, headers, body, trailers } = answer.message;
     let (body, body_base64) = text_or_base64(body);
     Response {
         status: start.status,
         headers: printable(headers, implied),
         body,
         body_base64,
+        trailers: printable(trailers, |_| false),
         // A reply that comes too late to be sent resets the stream of the answer instead.
         local_reply: start.status != 0
-            && !entry.is_upstreams()
+            && !entry.is_upstreams(answer.reset)
             && !(answer.reset && entry.was_answered()),
         reset: answer.reset,
     }

@@ -9,9 +9,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use super::client::{is_timeout, write_pieces};
+use super::client::is_timeout;
 use super::message::{Kind, Message, Parser, frame, write_headers};
 use super::pace::Pace;
+use super::pieces::write_pieces;
+use super::turns::Turns;
 use crate::plan::Upstream;
 
 /// How often a waiting thread looks whether it should stop.
@@ -32,6 +34,8 @@ pub(crate) struct Server {
 struct Shared {
     script: Script,
     pace: Option<Arc<Pace>>,
+    /// Of the exchange, if the answer is early.
+    turns: Option<Arc<Turns>>,
     received: Mutex<Vec<Received>>,
     stop: AtomicBool,
     timeout: Duration,
@@ -58,14 +62,15 @@ struct Script {
 }
 
 impl Server {
-    /// Starts answering as `upstream` says, at `pace` if the client will go away; an answer that is
-    /// not taken within `timeout` is given up.
+    /// Starts answering as `upstream` says, at `pace` if the client will go away, and telling `turns`
+    /// of an early answer; an answer that is not taken within `timeout` is given up.
     ///
     /// # Errors
     /// No free port.
     pub(crate) fn start(
         upstream: &Upstream,
         pace: Option<Arc<Pace>>,
+        turns: Option<Arc<Turns>>,
         timeout: Duration,
     ) -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).context("no port for an upstream")?;
@@ -73,6 +78,7 @@ impl Server {
         let shared = Arc::new(Shared {
             script: script(upstream),
             pace,
+            turns: turns.filter(|_| upstream.early),
             received: Mutex::default(),
             stop: AtomicBool::new(false),
             timeout,
@@ -89,6 +95,11 @@ impl Server {
     /// The pace that it keeps, for the client.
     pub(crate) fn pace(&self) -> Option<&Pace> {
         self.shared.pace.as_deref()
+    }
+
+    /// What it tells of its early answer, for the client.
+    pub(crate) fn turns(&self) -> Option<&Turns> {
+        self.shared.turns.as_deref()
     }
 
     /// Every request so far, in order.
@@ -139,26 +150,44 @@ impl Shared {
         if !prepared {
             return;
         }
-        while let Some(received) = self.read(stream) {
-            let to_head = received.message.start.method == "HEAD";
-            let complete = received.complete;
+        loop {
+            let mut request = Incoming::default();
+            if self.turns.is_some() && self.read(stream, &mut request, Parser::has_head) {
+                if self.answer(stream, request.to_head()).is_err() || self.script.close {
+                    self.received().extend(request.received());
+                    let _ = stream.shutdown(Shutdown::Both);
+                    return;
+                }
+                request.answered = true;
+            }
+            self.read(stream, &mut request, Parser::is_complete);
+            let Some(received) = request.received() else { return };
+            let (complete, to_head) = (received.complete, received.message.start.method == "HEAD");
             self.received().push(received);
             if !complete {
                 return;
             }
-            if self.answer(stream, to_head).is_err() || self.script.close {
+            if !request.answered && (self.answer(stream, to_head).is_err() || self.script.close) {
                 let _ = stream.shutdown(Shutdown::Both);
                 return;
             }
         }
     }
 
-    fn answer(&self, mut stream: &TcpStream, to_head: bool) -> std::io::Result<()> {
+    fn answer(&self, stream: &TcpStream, to_head: bool) -> std::io::Result<()> {
+        let Some(turns) = &self.turns else { return self.write_answer(stream, to_head) };
+        turns.begin();
+        let result = self.write_answer(stream, to_head);
+        turns.end();
+        result
+    }
+
+    fn write_answer(&self, mut stream: &TcpStream, to_head: bool) -> std::io::Result<()> {
         let script = &self.script;
         let pieces = if to_head { &[][..] } else { script.pieces.as_slice() };
         let deadline = Instant::now() + self.timeout;
         match &self.pace {
-            None => write_pieces(&mut stream, &script.head, pieces, deadline)?,
+            None => write_pieces(stream, &script.head, pieces, deadline)?,
             Some(pace) => {
                 // A held body must not take longer in many pieces than in few.
                 let share = u32::try_from(pieces.len()).unwrap_or(u32::MAX).saturating_add(1);
@@ -191,27 +220,58 @@ impl Shared {
         }
     }
 
-    /// The next request, or the part of it that came; `None` if nothing more comes.
-    fn read(&self, mut stream: &TcpStream) -> Option<Received> {
-        let mut parser = Parser::new(Kind::Request);
+    /// Reads on until there is `enough` of the request. False: nothing more comes.
+    fn read(
+        &self,
+        mut stream: &TcpStream,
+        request: &mut Incoming,
+        enough: impl Fn(&Parser) -> bool,
+    ) -> bool {
         let mut buffer = vec![0; 64 << 10];
-        let mut at = None;
-        while !parser.is_complete() && !self.stopped() {
+        while !enough(&request.parser) {
+            if self.stopped() {
+                return false;
+            }
             let count = match stream.read(&mut buffer) {
-                Ok(0) => break,
+                Ok(0) => return false,
                 Ok(count) => count,
                 Err(error) if is_timeout(error.kind()) => continue,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(_) => break,
+                Err(_) => return false,
             };
-            at.get_or_insert_with(Instant::now);
-            if parser.push(buffer.get(..count)?).is_err() {
-                break;
+            request.at.get_or_insert_with(Instant::now);
+            if request.parser.push(buffer.get(..count).unwrap_or_default()).is_err() {
+                return false;
             }
         }
+        true
+    }
+}
+
+/// A request that comes.
+struct Incoming {
+    parser: Parser,
+    at: Option<Instant>,
+    answered: bool,
+}
+
+impl Default for Incoming {
+    fn default() -> Self {
+        Self { parser: Parser::new(Kind::Request), at: None, answered: false }
+    }
+}
+
+impl Incoming {
+    fn to_head(&self) -> bool {
+        self.parser.message().start.method == "HEAD"
+    }
+
+    /// As far as it came; `None` if nothing did.
+    fn received(&mut self) -> Option<Received> {
+        let parser = std::mem::replace(&mut self.parser, Parser::new(Kind::Request));
         let complete = parser.is_complete();
         parser.has_head().then(|| Received {
-            at: at.unwrap_or_else(Instant::now),
+            at: self.at.unwrap_or_else(Instant::now),
             message: parser.into_message(),
             complete,
         })
@@ -273,7 +333,8 @@ mod tests {
     #[test]
     fn answers_and_keeps_what_came() {
         let pieces = Some(vec![b"ab".to_vec(), b"c".to_vec()]);
-        let server = Server::start(&upstream(pieces, false), None, Duration::from_secs(5)).unwrap();
+        let server =
+            Server::start(&upstream(pieces, false), None, None, Duration::from_secs(5)).unwrap();
         let answer = ask(&server);
         assert!(!answer.reset);
         assert_eq!(answer.message.start.status, 429);
@@ -291,7 +352,7 @@ mod tests {
         for body in [None, Some(vec![b"ab".to_vec()])] {
             let expected = body.clone().unwrap_or_default().concat();
             let server =
-                Server::start(&upstream(body, true), None, Duration::from_secs(5)).unwrap();
+                Server::start(&upstream(body, true), None, None, Duration::from_secs(5)).unwrap();
             let answer = ask(&server);
             assert!(answer.reset);
             assert_eq!((answer.message.start.status, answer.message.body), (429, expected));
@@ -300,7 +361,8 @@ mod tests {
 
     #[test]
     fn no_body_is_an_empty_answer() {
-        let server = Server::start(&upstream(None, false), None, Duration::from_secs(5)).unwrap();
+        let server =
+            Server::start(&upstream(None, false), None, None, Duration::from_secs(5)).unwrap();
         let answer = ask(&server);
         assert_eq!((answer.reset, answer.message.body), (false, vec![]));
     }

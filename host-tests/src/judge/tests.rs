@@ -15,6 +15,7 @@ fn observed() -> Observed {
             ],
             body: Some(r#"{"model":"m","n":1}"#.into()),
             body_base64: None,
+            trailers: vec![],
         }],
         callouts: Vec::new(),
         response: Response {

@@ -45,7 +45,7 @@ impl Exchange<'_> {
                 self.with_lane(REQUEST, |lane| lane.trailers = Some(trailers));
                 self.pass_trailers(REQUEST, None);
             }
-            Event::Reset => self.reset_client(),
+            Event::Reset => self.client_leaves(),
         }
         true
     }
@@ -106,8 +106,9 @@ impl Exchange<'_> {
         let details = "downstream_remote_disconnect";
         self.info.borrow_mut().code_details = Some(details.to_owned());
         // What comes after is nobody's.
-        let most = self.plan.request.abort_after_bytes.unwrap_or(0);
-        self.client.body.truncate(usize::try_from(most).unwrap_or(usize::MAX));
+        if let Some(most) = self.plan.request.abort_after_bytes {
+            self.client.body.truncate(usize::try_from(most).unwrap_or(usize::MAX));
+        }
         self.reset_client();
         self.client.reset = false;
     }

@@ -11,7 +11,7 @@ use super::abi::properties::{Sight, lookup};
 use super::chain::{At, Chain, Iteration, Level, Source};
 use super::client::Client;
 use super::headers::HeaderMap;
-use super::router::{Router, Sent, events};
+use super::router::{Event, Router, Sent, events};
 use super::stream::{Direction, StreamInfo};
 use super::worker::Worker;
 use super::world::World;
@@ -97,10 +97,12 @@ impl<'p> Exchange<'p> {
         };
         let downstream = Chain::new(worker.borrow_mut().open(Position::Downstream));
         downstream.wire.borrow_mut().request.headers = Some(headers);
-        let client = Client {
-            events: events(&request.headers, request.body.as_deref(), &request.trailers, false),
-            ..Client::default()
-        };
+        let (body, trailers) = (request.body.as_deref(), request.trailers.as_slice());
+        let mut sends = events(&request.headers, body, trailers, request.reset);
+        if request.reset {
+            sends.push_back(Event::Reset);
+        }
+        let client = Client { events: sends, ..Client::default() };
         Self {
             plan,
             route: surroundings.route,
@@ -129,7 +131,8 @@ impl<'p> Exchange<'p> {
             self.finished = true;
             return Step::Moved;
         }
-        if self.step_client() || self.step_upstream() {
+        // What an early answer overtakes is still with the client.
+        if self.step_early() || self.step_client() || self.step_upstream() {
             return Step::Moved;
         }
         Step::Blocked
@@ -182,7 +185,7 @@ impl<'p> Exchange<'p> {
     pub(crate) fn trailers_out(&mut self, at: At) {
         match (at.level, at.direction) {
             (Level::Downstream, Direction::Request) => self.route_trailers(),
-            (Level::Upstream, Direction::Request) => self.request_sent(),
+            (Level::Upstream, Direction::Request) => self.send_trailers(),
             (Level::Upstream, Direction::Response) => self.answer_trailers(),
             (Level::Downstream, Direction::Response) => self.respond_trailers(),
         }
@@ -274,6 +277,7 @@ impl<'p> Exchange<'p> {
             headers: self.client.headers.as_ref().map(pairs).unwrap_or_default(),
             body,
             body_base64,
+            trailers: self.client.trailers.as_ref().map(pairs).unwrap_or_default(),
             local_reply: self.client.local_reply,
             reset: self.client.reset,
         };
@@ -302,6 +306,7 @@ fn upstream_request(sent: &Sent) -> UpstreamRequest {
         headers,
         body,
         body_base64,
+        trailers: sent.trailers.as_ref().map(|map| pairs(&map.borrow())).unwrap_or_default(),
     }
 }
 

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use super::chain::{At, Chain, Level, Source};
 use super::exchange::Exchange;
-use super::headers::HeaderMap;
+use super::headers::{HeaderMap, SharedMap};
 use super::reply::LocalReply;
 use super::stream::{Direction, flags};
 use crate::plan;
@@ -32,6 +32,7 @@ pub(crate) enum Event {
 pub(crate) struct Sent {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
+    pub(crate) trailers: Option<SharedMap>,
     pub(crate) complete: bool,
 }
 
@@ -48,11 +49,23 @@ pub(crate) struct Router {
     request_ended: bool,
     /// The upstream's answer was good reason for another attempt.
     retry_due: bool,
+    /// The upstream of this attempt has what it waits for: the whole request, or its headers.
+    may_answer: bool,
     /// The answer of this attempt has gone to the downstream chain.
     answering: bool,
 }
 
 impl Exchange<'_> {
+    /// Does the next thing of an answer that comes before the request's body. False: there is none.
+    pub(crate) fn step_early(&mut self) -> bool {
+        self.upstream_of_attempt().is_some_and(|upstream| upstream.early) && self.step_upstream()
+    }
+
+    fn upstream_of_attempt(&self) -> Option<&plan::Upstream> {
+        let attempt = self.info.borrow().attempts as usize;
+        self.plan.upstream.get(attempt.checked_sub(1)?)
+    }
+
     /// Does the next thing on the upstream's side. False: nothing to do.
     pub(crate) fn step_upstream(&mut self) -> bool {
         if std::mem::take(&mut self.router.retry_due) {
@@ -60,10 +73,7 @@ impl Exchange<'_> {
             self.attempt();
             return true;
         }
-        // A scripted upstream answers when it has the whole request.
-        if !self.router.sent.last().is_some_and(|sent| sent.complete)
-            || self.path(UPSTREAM_RESPONSE).aborted
-        {
+        if !self.router.may_answer || self.path(UPSTREAM_RESPONSE).aborted {
             return false;
         }
         let Some(event) = self.router.events.pop_front() else { return false };
@@ -129,6 +139,7 @@ impl Exchange<'_> {
         let filters = self.worker.borrow_mut().open(Position::Upstream);
         self.upstream = Chain::new(filters);
         self.router.answering = false;
+        self.router.may_answer = false;
         let request = Rc::clone(&self.info.borrow().request_headers);
         let to_head = request.borrow().text(":method").is_some_and(|method| method == "HEAD");
         self.router.events = script(upstream, to_head);
@@ -150,7 +161,7 @@ impl Exchange<'_> {
         }
     }
 
-    fn request_trailers(&self) -> Option<super::headers::SharedMap> {
+    fn request_trailers(&self) -> Option<SharedMap> {
         let at = At { level: Level::Downstream, direction: Direction::Request };
         self.with_lane(at, |lane| lane.trailers.clone())
     }
@@ -173,7 +184,8 @@ impl Exchange<'_> {
             self.local_reply(Level::Upstream, &LocalReply::new(503, &text, &details));
             return;
         }
-        self.router.sent.push(Sent { headers, body: Vec::new(), complete: false });
+        self.router.sent.push(Sent { headers, body: Vec::new(), trailers: None, complete: false });
+        self.router.may_answer = self.upstream_of_attempt().is_some_and(|upstream| upstream.early);
         if end {
             self.request_sent();
         }
@@ -188,10 +200,19 @@ impl Exchange<'_> {
         }
     }
 
+    pub(crate) fn send_trailers(&mut self) {
+        let trailers = self.with_lane(UPSTREAM_REQUEST, |lane| lane.trailers.clone());
+        if let Some(sent) = self.router.sent.last_mut() {
+            sent.trailers = trailers;
+        }
+        self.request_sent();
+    }
+
     /// The whole request is with the upstream.
     pub(crate) fn request_sent(&mut self) {
         let Some(sent) = self.router.sent.last_mut() else { return };
         sent.complete = true;
+        self.router.may_answer = true;
         if let Some(problem) = wrong_length(&sent.headers, sent.body.len()) {
             self.problem(format!("the request to upstream {problem}"));
         }
@@ -241,20 +262,16 @@ impl Exchange<'_> {
     }
 
     /// The upstream cut the connection in the body, which is a protocol error: 502 if nothing of the
-    /// answer has passed, else a reset.
+    /// answer is on the wire, else a reset.
     fn upstream_reset(&mut self) {
         self.path(UPSTREAM_RESPONSE).aborted = true;
         self.info.borrow_mut().flags |= flags::UPSTREAM_PROTOCOL_ERROR;
-        if self.router.answering {
-            let details = "upstream_reset_after_response_started{protocol_error}";
-            self.info.borrow_mut().code_details = Some(details.to_owned());
-            self.reset_client();
-        } else {
-            let text = "upstream connect error or disconnect/reset before headers. \
-                        reset reason: protocol error";
-            let details = "upstream_reset_before_response_started{protocol_error}";
-            self.local_reply(Level::Downstream, &LocalReply::new(502, text, details));
-        }
+        let when = if self.router.answering { "after" } else { "before" };
+        let details = format!("upstream_reset_{when}_response_started{{protocol_error}}");
+        let text = "upstream connect error or disconnect/reset before headers. \
+                    reset reason: protocol error";
+        // Resets the client's stream if it has the answer's headers.
+        self.local_reply(Level::Downstream, &LocalReply::new(502, text, &details));
     }
 
     /// Ends the attempt, whatever it still had to do.

@@ -10,6 +10,7 @@ mod failures;
 pub(crate) mod guest;
 mod headers;
 mod replies;
+mod resets;
 mod router;
 mod sharing;
 mod start;

@@ -38,16 +38,20 @@ fn e2_with_the_hold_body_callbacks_come_and_headers_stay_changeable_until_one_co
 
 #[test]
 fn e3_after_a_full_stop_the_same_filter_gets_the_body_first() {
+    // At the second tick, when a real client, too, has sent everything.
     let callbacks = [
-        ("on_configure", "(drop (call $tick (i32.const 10))) (i32.const 1)"),
+        ("raw", "(global $ticks (mut i32) (i32.const 0))"),
+        ("on_configure", "(drop (call $tick (i32.const 60))) (i32.const 1)"),
         ("on_request_headers", "(global.set $kept (local.get $id)) (i32.const 1)"),
         ("on_request_body", "(call $body (i32.const 0)) (i32.const 0)"),
         (
             "on_tick",
             "(if (global.get $kept) (then
-               (drop (call $effective (global.get $kept)))
-               (drop (call $continue (i32.const 0)))
-               (global.set $kept (i32.const 0))))",
+               (global.set $ticks (i32.add (global.get $ticks) (i32.const 1)))
+               (if (i32.eq (global.get $ticks) (i32.const 2)) (then
+                 (drop (call $effective (global.get $kept)))
+                 (drop (call $continue (i32.const 0)))
+                 (global.set $kept (i32.const 0))))))",
         ),
     ];
     let chain = Chain {
