@@ -12,6 +12,7 @@
 pub mod batch;
 pub mod check;
 pub mod compare;
+pub mod cost;
 pub mod envoy;
 pub mod find;
 pub mod judge;

@@ -18,7 +18,7 @@ pub struct Trace {
     /// Callbacks and host calls beyond the bounds, which were counted and not kept.
     pub dropped: u64,
     /// What was spent, by filter and callback; complete, whatever was dropped.
-    pub totals: BTreeMap<(String, &'static str), Total>,
+    pub totals: BTreeMap<(String, &'static str), Cost>,
 }
 
 impl Trace {
@@ -78,6 +78,8 @@ pub struct HostCall {
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Cost {
+    /// Calls of the callback: 1 for a single one.
+    pub callbacks: u64,
     /// Units of wasmtime's fuel, about one per instruction of the module.
     pub fuel: u64,
     /// Calls of the guest's allocator, by the host for what it hands over.
@@ -95,6 +97,7 @@ pub struct Cost {
 impl Cost {
     /// Spends `other` too.
     pub fn add(&mut self, other: &Self) {
+        self.callbacks += other.callbacks;
         self.fuel += other.fuel;
         self.allocations += other.allocations;
         self.bytes_to_guest += other.bytes_to_guest;
@@ -105,21 +108,10 @@ impl Cost {
         }
     }
 
-    /// How often host functions were called.
-    pub fn calls(&self) -> u64 {
+    /// How often host functions were called, all together.
+    pub fn all_host_calls(&self) -> u64 {
         self.host_calls.values().sum()
     }
-}
-
-/// What all calls of one callback cost together.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Total {
-    /// How often it was called.
-    pub calls: u64,
-    /// The sums; of memory the peak.
-    #[serde(flatten)]
-    pub cost: Cost,
 }
 
 impl fmt::Display for Callback {

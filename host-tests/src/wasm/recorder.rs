@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 pub(crate) use summary::Argument;
 
-use crate::trace::{Callback, HostCall, Outcome, Trace};
+use crate::trace::{Callback, Cost, HostCall, Outcome, Trace};
 
 /// Callbacks that are kept; a scenario has a few dozens.
 const MOST_CALLBACKS: usize = 100_000;
@@ -62,7 +62,7 @@ impl Recorder {
             arguments,
             outcome: Outcome::Returned(None),
             host_calls: Vec::new(),
-            cost: crate::trace::Cost::default(),
+            cost: Cost { callbacks: 1, ..Cost::default() },
         });
     }
 
@@ -142,9 +142,7 @@ impl Recorder {
 
     fn keep(&mut self, callback: Callback) {
         let key = (callback.filter.clone(), callback.name);
-        let total = self.trace.totals.entry(key).or_default();
-        total.calls += 1;
-        total.cost.add(&callback.cost);
+        self.trace.totals.entry(key).or_default().add(&callback.cost);
         if self.trace.callbacks.len() < MOST_CALLBACKS {
             self.trace.callbacks.push(callback);
         } else {

@@ -77,12 +77,12 @@ fn costs_are_counted_by_filter_and_callback() {
         ("on_request_headers", "(call $header (i32.const 0) @\"authorization\") (i32.const 0)"),
     ]);
     let total = &trace.totals[&("a".to_owned(), "proxy_on_request_headers")];
-    assert_eq!((total.calls, total.cost.allocations, total.cost.calls()), (1, 1, 2));
+    assert_eq!((total.callbacks, total.allocations, total.all_host_calls()), (1, 1, 2));
     // The value, a pointer and a length; the name, and the value that is logged.
-    assert_eq!((total.cost.bytes_to_guest, total.cost.bytes_from_guest), (6 + 8, 13 + 6));
-    assert_eq!(total.cost.peak_pages, 64);
-    assert!(total.cost.fuel > 10 && total.cost.fuel < 1000, "{}", total.cost.fuel);
-    assert_eq!(trace.totals[&("a".to_owned(), "proxy_on_configure")].calls, 1);
+    assert_eq!((total.bytes_to_guest, total.bytes_from_guest), (6 + 8, 13 + 6));
+    assert_eq!(total.peak_pages, 64);
+    assert!(total.fuel > 10 && total.fuel < 1000, "{}", total.fuel);
+    assert_eq!(trace.totals[&("a".to_owned(), "proxy_on_configure")].callbacks, 1);
     assert_eq!(trace.of(None).count(), 1);
 }
 
