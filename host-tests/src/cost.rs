@@ -11,12 +11,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::plan::Plan;
+use crate::scenario::HostName;
 use crate::trace::{Cost, Trace};
-use crate::{modules, wasm};
+use crate::{batch, find, modules, wasm};
+use baseline::Baseline;
 
 /// What a scenario cost: by filter, then by callback.
 pub type Costs = BTreeMap<String, BTreeMap<String, Cost>>;
@@ -53,6 +55,30 @@ pub fn measure(plan: &Plan) -> Result<Costs> {
     let (report, trace) = wasm::record(plan);
     report?;
     Ok(costs(&trace))
+}
+
+/// What every scenario below `folder` costs now.
+///
+/// # Errors
+///
+/// A folder without scenarios, a file that is none, a scenario that cannot be run.
+pub fn measure_all(folder: &Path) -> Result<Baseline> {
+    let mut plans = Vec::new();
+    for file in find::scenarios(&[folder.to_owned()])? {
+        let plan = Plan::load(&file)?;
+        // Those for Envoy only are no concern of this host's.
+        if plan.skip_reason(HostName::Wasmtime).is_none() {
+            plans.push(plan);
+        }
+    }
+    modules::build(&plans)?;
+    let mut scenarios = BTreeMap::new();
+    batch::each(&plans, measure, |plan, costs| -> Result<()> {
+        let costs = costs.with_context(|| plan.path.display().to_string())?;
+        scenarios.insert(name(folder, &plan.path), costs);
+        Ok(())
+    })?;
+    Ok(Baseline::new(scenarios))
 }
 
 /// The sums of `trace`, by filter and callback.

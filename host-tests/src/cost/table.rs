@@ -1,9 +1,10 @@
 //! Costs and their changes as text in columns.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::Costs;
-use super::baseline::Change;
+use super::baseline::{Baseline, Change, Comparison, FILE, TOLERANCE_PERCENT};
 
 /// Rows of changes that are shown; the largest come first.
 const MOST_ROWS: usize = 40;
@@ -77,6 +78,68 @@ pub fn changes(changes: &[Change]) -> String {
     text
 }
 
+/// What a comparison of the scenarios in `folder` found, with what to do about it.
+pub fn comparison(folder: &Path, now: &Baseline, found: &Comparison) -> String {
+    let (folder, count) = (folder.display(), now.scenarios.len());
+    let mut text = String::new();
+    if let Some(why) = &found.no_fuel {
+        text += &format!("skip  {folder}: fuel is not compared: {why}\n");
+    }
+    if !found.risen.is_empty() {
+        text += &format!("FAIL  {folder}: costs rose by more than {TOLERANCE_PERCENT} %:\n\n");
+        text += &changes(&found.risen);
+        text.push('\n');
+    }
+    if !found.unrecorded.is_empty() {
+        let names = found.unrecorded.join(", ");
+        text += &format!("FAIL  {folder}: without a record: {names}\n");
+    }
+    if found.passes() {
+        let fell = found.moved.iter().filter(|change| change.now < change.before).count();
+        text += &match (found.moved.len(), fell) {
+            (0, _) => format!("pass  {folder}: {count} scenarios cost what is recorded\n"),
+            (moved, fell) => format!(
+                "pass  {folder}: of {count} scenarios, {moved} numbers moved within the tolerance, \
+                 {fell} of them down; `tollgate costs --record {folder}` records that\n"
+            ),
+        };
+    } else {
+        text += &format!(
+            "if that is meant to be, `tollgate costs --record {folder}` records it in {FILE}\n"
+        );
+    }
+    if !found.gone.is_empty() {
+        text += &format!("note  {folder}: recorded, but no more: {}\n", found.gone.join(", "));
+    }
+    text
+}
+
+/// What it changes to record `now` in `folder` instead of `before`.
+pub fn recorded(folder: &Path, before: Option<&Baseline>, now: &Baseline) -> String {
+    let (folder, count) = (folder.display(), now.scenarios.len());
+    let Some(before) = before else {
+        return format!("{folder}: {count} scenarios recorded for the first time\n");
+    };
+    // Fuel of another toolchain, too: that it changes is what the reader wants to see.
+    let before = Baseline { toolchain: now.toolchain.clone(), ..before.clone() };
+    let found = before.compare(now);
+    let mut all = found.risen;
+    all.extend(found.moved);
+    if all.is_empty() && found.unrecorded.is_empty() && found.gone.is_empty() {
+        return format!("{folder}: {count} scenarios recorded, nothing changed\n");
+    }
+    let mut text = format!("{folder}: {count} scenarios recorded\n");
+    if !all.is_empty() {
+        text += &format!("\n{}\n", changes(&all));
+    }
+    for (what, names) in [("new", &found.unrecorded), ("gone", &found.gone)] {
+        if !names.is_empty() {
+            text += &format!("{what}: {}\n", names.join(", "));
+        }
+    }
+    text
+}
+
 fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
     cells.map(str::to_owned).to_vec()
 }
@@ -110,7 +173,7 @@ fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             out.push(' ');
         }
         out.push(digit);

@@ -22,7 +22,7 @@ fn tollgate(arguments: &[&str], stdin: &str) -> Output {
 }
 
 /// Exit status, what it printed, and what it complained of.
-fn outcome(arguments: &[&str]) -> (i32, String, String) {
+pub(super) fn outcome(arguments: &[&str]) -> (i32, String, String) {
     let output = tollgate(arguments, "");
     (
         output.status.code().unwrap(),
@@ -32,7 +32,7 @@ fn outcome(arguments: &[&str]) -> (i32, String, String) {
 }
 
 /// Writes a file for one test, and gives its path.
-fn file(name: &str, text: &str) -> String {
+pub(super) fn file(name: &str, text: &str) -> String {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(&path, text).unwrap();

@@ -10,6 +10,7 @@
 
 mod command;
 mod configurations;
+mod costs;
 mod embedded;
 mod manifests;
 mod scenarios;

@@ -5,6 +5,7 @@
 
 mod compare;
 mod config;
+mod costs;
 mod scenarios;
 
 use std::io::{self, Write};
@@ -20,7 +21,7 @@ use host_tests::scenario::HostName;
 #[command(
     name = "tollgate",
     version,
-    after_help = "Exit status: 0 all well; 1 a scenario failed, the hosts differ, or a configuration was refused; 2 \
+    after_help = "Exit status: 0 all well; 1 a scenario failed, the hosts differ, costs rose, or a configuration was refused; 2 \
                   wrong usage, or a file that cannot be read.\n\
                   Environment: ENVOY is the Envoy to use; TOLLGATE_WASM_DIR is a folder of compiled \
                   filters (key_check.wasm, …) to use instead of building them."
@@ -51,8 +52,24 @@ enum Command {
         /// One JSON object on one line; without it the same object is spread out for reading
         #[arg(long)]
         json: bool,
+        /// What each filter's callbacks cost instead: a table, or one JSON object with --json
+        #[arg(long)]
+        costs: bool,
         #[command(flatten)]
         on: On,
+    },
+    /// Compare what scenarios cost with what is recorded in FOLDER/costs.json
+    ///
+    /// Costs are counted, not timed, so they are the same on every machine. Each may fall, and rise
+    /// by 2 %; more is shown in a table, and so is everything that changes with --record. Fuel is
+    /// compared only with the toolchain that it was recorded with.
+    Costs {
+        /// Folders of scenarios
+        #[arg(required = true, value_name = "FOLDER")]
+        folders: Vec<PathBuf>,
+        /// Record what they cost now
+        #[arg(long)]
+        record: bool,
     },
     /// Run scenarios on both hosts and print where they differ; judge nothing
     ///
@@ -109,7 +126,12 @@ fn main() -> ExitCode {
     let mut out = io::stdout().lock();
     let result = match cli.command {
         Command::Test { paths, on } => scenarios::test(&mut out, &paths, on.host),
-        Command::Run { file, json, on } => scenarios::run(&mut out, &file, on.host, json),
+        Command::Run { file, json, costs: true, on } => costs::run(&mut out, &file, on.host, json),
+        Command::Run { file, json, costs: false, on } => {
+            scenarios::run(&mut out, &file, on.host, json)
+        }
+        Command::Costs { folders, record: false } => costs::compare(&mut out, &folders),
+        Command::Costs { folders, record: true } => costs::record(&mut out, &folders),
         Command::Compare { paths, known } => compare::compare(&mut out, &paths, known.as_deref()),
         Command::Check { of, file } => config::check(&mut out, &of.filter, &file),
         Command::Schema { of } => config::schema(&mut out, &of.filter),
