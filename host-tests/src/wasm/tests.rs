@@ -6,6 +6,7 @@
 mod abi;
 mod bodies;
 mod both_hosts;
+mod callouts;
 mod failures;
 pub(crate) mod guest;
 mod headers;
