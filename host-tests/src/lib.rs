@@ -12,6 +12,7 @@
 pub mod batch;
 pub mod check;
 pub mod compare;
+pub mod config_file;
 pub mod cost;
 pub mod envoy;
 pub mod find;
@@ -21,6 +22,7 @@ pub mod modules;
 pub mod plan;
 pub mod report;
 pub mod scenario;
+pub mod source;
 pub mod trace;
 pub mod wasm;
 

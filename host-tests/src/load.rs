@@ -1,46 +1,49 @@
 //! From a scenario file to a [`Plan`], or to every problem found on the way.
 //!
 //! Two stages, as for a filter's configuration: serde checks names and shapes and stops at the first
-//! mistake; what follows (files, names of filters, bodies, times) is checked to the end and reported
-//! together.
+//! mistake other than a misspelt field; what follows (files, names of filters, bodies, times) is
+//! checked to the end and reported together.
 
 mod body;
 mod callout;
 mod chain;
 mod exchange;
+mod shape;
 mod times;
 
-pub use chain::config_json;
+pub use crate::config_file::config_json;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use tollgate_config::{Problem, nearest};
+use tollgate_config::Problem;
 
 use crate::plan::{self, Plan};
 use crate::scenario::{Chunks, HeaderMap, HeaderValue, Scenario};
+use crate::source::{self, Mistake, Source as Text};
 use body::Source;
 
-/// A file that is not a scenario: which, and every problem known of it.
+/// The most bytes of a `bodyFile`.
+const MOST_BODY_BYTES: u64 = 64 << 20;
+
+/// A file that is not a scenario: which, and every mistake known of it and of the configurations that
+/// it names.
 #[derive(Debug)]
 pub struct Invalid {
     /// The file as it was named.
     pub file: PathBuf,
-    /// Where in it, and what was found and expected there; never empty.
-    pub problems: Vec<Problem>,
+    /// Where, and what was found and expected there; never empty.
+    pub mistakes: Vec<Mistake>,
 }
 
 impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let file = self.file.display();
-        match self.problems.as_slice() {
-            [only] => write!(f, "{file}: {only}"),
-            problems => {
-                write!(f, "{file}: {} problems", problems.len())?;
-                problems.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
-            }
+        for (i, mistake) in self.mistakes.iter().enumerate() {
+            let line = if i == 0 { "" } else { "\n" };
+            write!(f, "{line}{mistake}")?;
         }
+        Ok(())
     }
 }
 
@@ -53,68 +56,44 @@ impl Plan {
     ///
     /// Every problem, if the file cannot be read or is not a scenario.
     pub fn load(path: &Path) -> Result<Self, Invalid> {
-        match std::fs::read_to_string(path) {
-            Ok(text) => read(path, &text),
-            Err(error) => Err(vec![problem("", format!("cannot read the file: {error}"))]),
-        }
-        .map_err(|problems| Invalid { file: path.to_owned(), problems })
+        Text::read(path)
+            .map_err(|mistake| vec![mistake])
+            .and_then(|text| read(&text))
+            .map_err(|mistakes| Invalid { file: path.to_owned(), mistakes })
     }
 }
 
-/// Both stages, on the text of the file at `path`.
-fn read(path: &Path, text: &str) -> Result<Plan, Vec<Problem>> {
-    let scenario = parse(text).map_err(|problem| vec![problem])?;
-    let folder = path.parent().map(Path::to_owned).unwrap_or_default();
+/// Both stages.
+fn read(text: &Text) -> Result<Plan, Vec<Mistake>> {
+    let scenario = shape::read(text)?;
+    let folder = text.file().parent().map(Path::to_owned).unwrap_or_default();
     let mut loader = Loader { folder, problems: Vec::new() };
-    let plan = loader.plan(path, scenario);
-    if loader.problems.is_empty() { Ok(plan) } else { Err(loader.problems) }
+    let plan = loader.plan(text.file(), scenario);
+    if loader.problems.is_empty() {
+        return Ok(plan);
+    }
+    let mistakes = loader.problems.into_iter().map(|found| match found {
+        Found::Here(problem) => text.locate(problem),
+        Found::There(mistake) => mistake,
+    });
+    Err(mistakes.collect())
 }
 
 fn problem(path: impl Into<String>, message: impl Into<String>) -> Problem {
     Problem { path: path.into(), message: message.into() }
 }
 
-/// Stage one.
-fn parse(text: &str) -> Result<Scenario, Problem> {
-    // Into `Value` first: only there does a duplicate key in a free-form part (`json:`) not pass.
-    serde_yaml_ng::from_str::<serde_yaml_ng::Value>(text)
-        .map_err(|error| problem("", format!("not valid YAML: {error}")))?;
-    let yaml = serde_yaml_ng::Deserializer::from_str(text);
-    serde_path_to_error::deserialize(yaml).map_err(|error| {
-        let path = match error.path().to_string() {
-            dot if dot == "." => String::new(),
-            path => path,
-        };
-        problem(&path, reworded(&path, &error.inner().to_string()))
-    })
-}
-
-/// The YAML reader's message without the path that we print ourselves, and with the nearest right
-/// word for a misspelt one.
-fn reworded(path: &str, message: &str) -> String {
-    let message = match message.strip_prefix(path).and_then(|rest| rest.strip_prefix(": ")) {
-        Some(rest) if !path.is_empty() => rest,
-        _ => message,
-    };
-    // It names the parent for an unknown field.
-    let message = message
-        .find("unknown ")
-        .filter(|&at| message.get(..at).is_some_and(|before| before.ends_with(": ")))
-        .and_then(|at| message.get(at..))
-        .unwrap_or(message);
-    if message.starts_with("unknown ") {
-        let mut words = message.split('`').skip(1).step_by(2);
-        if let Some(near) = words.next().and_then(|found| nearest(found, words)) {
-            return format!("{message}; did you mean `{near}`?");
-        }
-    }
-    message.to_owned()
-}
-
 /// Stage two: goes on after a problem with whatever is harmless.
 struct Loader {
     folder: PathBuf,
-    problems: Vec<Problem>,
+    problems: Vec<Found>,
+}
+
+enum Found {
+    /// In the scenario.
+    Here(Problem),
+    /// In a file that it names.
+    There(Mistake),
 }
 
 impl Loader {
@@ -177,7 +156,7 @@ impl Loader {
     }
 
     fn note(&mut self, path: impl Into<String>, message: impl Into<String>) {
-        self.problems.push(problem(path, message));
+        self.problems.push(Found::Here(problem(path, message)));
     }
 
     fn status(&mut self, at: &str, status: Option<u16>) -> u16 {
@@ -245,7 +224,9 @@ impl Loader {
             }
         }
         if let Some(file) = source.file {
-            return self.read(&format!("{at}.bodyFile"), file).map(|bytes| (bytes, None));
+            return self
+                .read(&format!("{at}.bodyFile"), file, MOST_BODY_BYTES)
+                .map(|bytes| (bytes, None));
         }
         match source.inline() {
             Ok(body) => body,
@@ -256,11 +237,9 @@ impl Loader {
         }
     }
 
-    fn read(&mut self, at: &str, file: &str) -> Option<Vec<u8>> {
+    fn read(&mut self, at: &str, file: &str, most: u64) -> Option<Vec<u8>> {
         let path = self.folder.join(file);
-        std::fs::read(&path)
-            .map_err(|error| self.note(at, format!("cannot read `{}`: {error}", path.display())))
-            .ok()
+        source::bounded(&path, most).map_err(|why| self.note(at, format!("`{file}`: {why}"))).ok()
     }
 }
 

@@ -134,6 +134,8 @@ pub struct Link {
     pub config: Option<Value>,
     /// The configuration in a file, YAML or JSON, relative to the scenario.
     pub config_file: Option<String>,
+    /// Which plugin, if `config_file` is a manifest with several; by the name of the filter if absent.
+    pub plugin: Option<String>,
     /// `vm_id`: plugins with the same id, module and `vmConfig` share a VM; shared data and queues
     /// are those of an id. Empty if absent.
     #[serde(default)]

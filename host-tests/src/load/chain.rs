@@ -1,12 +1,11 @@
 //! The filters of a scenario: modules found, configurations read.
 
-use std::path::Path;
-
 use serde_json::Value;
 
-use super::Loader;
+use super::{Found, Loader};
+use crate::config_file::ConfigFile;
 use crate::scenario::Link;
-use crate::{modules, plan};
+use crate::{modules, plan, source};
 
 impl Loader {
     pub(super) fn filter(
@@ -60,6 +59,9 @@ impl Loader {
     }
 
     fn config(&mut self, at: &str, link: &Link) -> Vec<u8> {
+        if link.plugin.is_some() && link.config_file.is_none() {
+            self.note(format!("{at}.plugin"), "found no `configFile` that it could be of");
+        }
         match (&link.config, &link.config_file) {
             (None, None) => Vec::new(),
             (Some(_), Some(_)) => {
@@ -72,16 +74,28 @@ impl Loader {
                 }
                 given(value)
             }
-            (None, Some(file)) => {
-                let at = format!("{at}.configFile");
-                let Some(bytes) = self.read(&at, file) else { return Vec::new() };
-                match config_json(Path::new(file), bytes) {
-                    Ok(json) => json,
-                    Err(message) => {
-                        self.note(at, message);
-                        Vec::new()
-                    }
-                }
+            (None, Some(file)) => self.config_file(&format!("{at}.configFile"), file, link),
+        }
+    }
+
+    fn config_file(&mut self, at: &str, file: &str, link: &Link) -> Vec<u8> {
+        let Some(bytes) = self.read(at, file, source::MOST_BYTES) else { return Vec::new() };
+        let read = match ConfigFile::new(&self.folder.join(file), bytes) {
+            Ok(read) => read,
+            Err(mistake) => {
+                self.problems.push(Found::There(mistake));
+                return Vec::new();
+            }
+        };
+        let config = match link.plugin.as_ref().or(link.filter.as_ref()) {
+            Some(name) => read.named(name),
+            None => read.only(),
+        };
+        match config {
+            Ok(config) => config.bytes.clone(),
+            Err(message) => {
+                self.note(at, message);
+                Vec::new()
             }
         }
     }
@@ -92,30 +106,5 @@ fn given(config: &Value) -> Vec<u8> {
     match config {
         Value::String(text) => text.clone().into_bytes(),
         value => value.to_string().into_bytes(),
-    }
-}
-
-/// The plugin configuration that `file` holds, as JSON. Text that is JSON stays as it is, so that a
-/// filter sees what its writer wrote; other than YAML or JSON (by name) it is not touched.
-///
-/// # Errors
-///
-/// What is wrong with the YAML, and where.
-pub fn config_json(file: &Path, bytes: Vec<u8>) -> Result<Vec<u8>, String> {
-    let extension = file.extension().and_then(|e| e.to_str()).unwrap_or("yaml");
-    let is_yaml = matches!(extension, "yaml" | "yml");
-    if !is_yaml || serde_json::from_slice::<serde::de::IgnoredAny>(&bytes).is_ok() {
-        return Ok(bytes);
-    }
-    if bytes.trim_ascii().is_empty() {
-        return Ok(Vec::new());
-    }
-    let value: serde_yaml_ng::Value = serde_yaml_ng::from_slice(&bytes)
-        .map_err(|error| format!("not valid YAML or JSON: {error}"))?;
-    match value {
-        // A file of comments: nothing configured.
-        serde_yaml_ng::Value::Null => Ok(Vec::new()),
-        value => serde_json::to_vec(&value)
-            .map_err(|error| format!("YAML that JSON cannot express: {error}")),
     }
 }

@@ -6,7 +6,6 @@
 mod abi;
 mod bodies;
 mod both_hosts;
-mod callouts;
 mod failures;
 pub(crate) mod guest;
 mod headers;

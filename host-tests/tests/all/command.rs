@@ -112,7 +112,9 @@ fn a_malformed_scenario_is_named_and_the_others_run() {
     let (status, out, _) = outcome(&["test", &bad, &good]);
     assert_eq!(status, 2);
     assert!(
-        out.starts_with(&format!("FAIL  {bad}\n      exchanges[0].reqest: unknown field `reqest`")),
+        out.starts_with(&format!(
+            "FAIL  {bad}\n      {bad}:4:5: exchanges[0].reqest: unknown field `reqest`"
+        )),
         "{out}"
     );
     assert!(out.contains("did you mean `request`?"), "{out}");
@@ -131,10 +133,8 @@ fn run_prints_one_object_of_the_documented_form() {
     };
     let exchange = &report["exchanges"][0];
     assert_eq!(names(&report), ["exchanges", "logs"]);
-    assert_eq!(
-        names(exchange),
-        ["name", "upstream", "callouts", "response", "properties", "metrics", "logs"]
-    );
+    let parts = ["name", "upstream", "callouts", "response", "properties", "metrics", "logs"];
+    assert_eq!(names(exchange), parts);
     assert_eq!(names(&exchange["upstream"][0]), ["method", "path", "headers", "body"]);
     assert_eq!(names(&exchange["response"]), ["status", "headers", "body", "localReply", "reset"]);
     assert_eq!(exchange["upstream"][0]["body"], r#"{"x":1}"#);
@@ -158,16 +158,25 @@ fn check_accepts_refuses_and_reads_standard_input() {
 
     let wrong = config.join("invalid/three-mistakes.yaml");
     let (status, out, _) = outcome(&["check", "--filter", "key-check", &short(&wrong)]);
+    // The filter's words, each with its place.
     let words = std::fs::read_to_string(wrong.with_extension("txt")).unwrap();
-    assert_eq!((status, out), (1, words));
+    let file = format!("{}:", short(&wrong));
+    let places: Vec<&str> =
+        out.lines().filter_map(|l| l.strip_prefix(&file)?.split(' ').next()).collect();
+    let without = out.lines().map(|line| match line.strip_prefix(&file) {
+        Some(rest) => format!("  {}\n", rest.split_once(' ').unwrap().1),
+        None => format!("{line}\n"),
+    });
+    assert_eq!((status, without.collect::<String>()), (1, words));
+    assert_eq!(places, ["6:5:", "3:13:", "4:9:"]);
 
     for (stdin, status, out) in [
         (std::fs::read_to_string(&example).unwrap(), 0, "ok\n"),
         (
             "{".to_owned(),
             1,
-            "key-check: invalid configuration (1 problem)\n  not valid YAML or JSON: did not find \
-             expected node content at line 2 column 1, while parsing a flow node\n",
+            "key-check: invalid configuration (1 problem)\nstdin.yaml:2:1: not valid YAML: did not \
+             find expected node content, while parsing a flow node\n",
         ),
     ] {
         let output = tollgate(&["check", "--filter", "key-check", "-"], &stdin);
@@ -197,7 +206,7 @@ fn wrong_usage_is_status_2_and_one_helpful_line() {
         ),
         (
             vec!["check", "--filter", "key-check", "no-such-file"],
-            "error: cannot read `no-such-file`: ",
+            "error: `no-such-file`: cannot read the file: ",
         ),
         (vec!["test", "no-such-file"], "error: no file or folder `no-such-file`\n"),
         (vec!["test", empty], "error: no scenario in `"),

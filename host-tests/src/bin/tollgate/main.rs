@@ -88,10 +88,14 @@ enum Command {
     /// The filter's own code reads it. Environment variables of the gateway (`{env: NAME}`) cannot
     /// be known here: each counts as set.
     Check {
-        #[command(flatten)]
-        of: Of,
-        /// YAML or JSON; `-` is standard input
-        file: PathBuf,
+        /// Whose configuration it is: key-check, body-model, token-count or provider-rewrite. Needed
+        /// unless the file is a manifest, where each plugin has a name
+        #[arg(long, value_name = "NAME")]
+        filter: Option<String>,
+        /// YAML or JSON, or a manifest with plugins (WasmPlugin, TrafficExtension, EnvoyFilter,
+        /// EnvoyExtensionPolicy, Envoy's own); `-` is standard input
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
     },
     /// Print the JSON Schema of a filter's plugin configuration
     Schema {
@@ -133,7 +137,7 @@ fn main() -> ExitCode {
         Command::Costs { folders, record: false } => costs::compare(&mut out, &folders),
         Command::Costs { folders, record: true } => costs::record(&mut out, &folders),
         Command::Compare { paths, known } => compare::compare(&mut out, &paths, known.as_deref()),
-        Command::Check { of, file } => config::check(&mut out, &of.filter, &file),
+        Command::Check { filter, files } => config::check(&mut out, filter.as_deref(), &files),
         Command::Schema { of } => config::schema(&mut out, &of.filter),
     };
     let result = result.and_then(|outcome| out.flush().map(|()| outcome).map_err(Into::into));

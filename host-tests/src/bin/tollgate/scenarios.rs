@@ -28,8 +28,8 @@ pub(crate) fn test(out: &mut impl Write, paths: &[PathBuf], host: HostName) -> R
             Ok(plan) => plans.push(plan),
             Err(invalid) => {
                 writeln!(out, "FAIL  {}", file.display())?;
-                for problem in &invalid.problems {
-                    writeln!(out, "      {problem}")?;
+                for mistake in &invalid.mistakes {
+                    writeln!(out, "      {mistake}")?;
                 }
                 tally.failed += 1;
                 tally.unreadable = true;
