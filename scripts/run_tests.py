@@ -53,7 +53,7 @@ def unittest_counts(line):
 
 def suites():
     folders = sorted(glob.glob(os.path.join(ROOT, "filters", "*", "scenarios")))
-    folders.append(os.path.join(ROOT, "host-tests", "scenarios"))
+    folders += [os.path.join(ROOT, "host-tests", name) for name in ("scenarios", "foreign")]
     scenarios = [os.path.relpath(folder, ROOT) for folder in folders]
     # As a part of the whole workspace's build: alone, Cargo would choose other features for what the tool is made of,
     # and compile it all again.

@@ -12,6 +12,7 @@ mod command;
 mod configurations;
 mod costs;
 mod embedded;
+mod foreign;
 mod manifests;
 mod scenarios;
 

@@ -15,8 +15,8 @@ use crate::{none, root, short};
 
 /// Every scenario that runs on wasmtime.
 fn plans() -> Vec<Plan> {
-    let files =
-        find::scenarios(&[root().join("filters"), root().join("host-tests/scenarios")]).unwrap();
+    let folders = ["filters", "host-tests/scenarios", "host-tests/foreign"];
+    let files = find::scenarios(&folders.map(|folder| root().join(folder))).unwrap();
     let plans = files.iter().map(|file| Plan::load(file).unwrap_or_else(|e| panic!("{e}")));
     plans.filter(|plan| plan.skip_reason(Wasmtime).is_none()).collect()
 }
