@@ -96,9 +96,16 @@ fn a_row_names_one_subject_that_is_there_and_a_reason() {
 fn rows_about_rules_name_tests_that_are_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let known = Known::load(&root.join(FILE)).unwrap();
-    let mut source = String::new();
-    for entry in root.join("src/wasm/tests").read_dir().unwrap() {
-        source += &std::fs::read_to_string(entry.unwrap().path()).unwrap();
+    let (mut source, mut folders) = (String::new(), vec![root.join("src/wasm/tests")]);
+    while let Some(folder) = folders.pop() {
+        for entry in folder.read_dir().unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                source += &std::fs::read_to_string(path).unwrap();
+            }
+        }
     }
     for rule in known.rows().iter().filter_map(|row| row.rule.as_deref()) {
         assert!(source.contains(&format!("fn {rule}(")), "{FILE}: there is no test `{rule}`");

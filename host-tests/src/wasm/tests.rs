@@ -6,6 +6,7 @@
 mod abi;
 mod bodies;
 mod both_hosts;
+mod clusters;
 mod failures;
 pub(crate) mod guest;
 mod headers;

@@ -12,8 +12,9 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::Script;
 use crate::plan::{Callout, CalloutAnswer, Headers};
 
-/// A gRPC stream that was silent for so long waits for an answer before it says more.
-const SILENCE: Duration = Duration::from_millis(10);
+/// A gRPC stream that was silent for so long, with only whole messages, waits for an answer before it
+/// says more.
+const SILENCE: Duration = Duration::from_millis(2);
 
 /// The text of the answers after the last: what Envoy says of a cluster that has no endpoint.
 const NO_ENDPOINT: &str = "no healthy upstream";
@@ -69,7 +70,8 @@ pub(super) async fn serve(
     }
 }
 
-/// Keeps what comes until the end, or until nothing comes for as long as `patience`; says which.
+/// Keeps what comes until the end, or until nothing comes for as long as `patience` and no message is
+/// open; says whether it was the end.
 async fn read(
     script: &Script,
     index: usize,
@@ -81,7 +83,8 @@ async fn read(
             None => body.data().await,
             Some(patience) => match timeout(patience, body.data()).await {
                 Ok(next) => next,
-                Err(_) => return false,
+                Err(_) if script.has_whole_messages(index) => return false,
+                Err(_) => continue,
             },
         };
         match next {

@@ -181,7 +181,7 @@ impl Drop for Clusters {
 
 impl Call {
     fn report(&self) -> CalloutRequest {
-        let body = if self.grpc { messages(&self.body).concat() } else { self.body.clone() };
+        let body = if self.grpc { messages(&self.body).0.concat() } else { self.body.clone() };
         let (body, body_base64) = super::text_or_base64(body);
         CalloutRequest {
             cluster: self.cluster.to_string(),
@@ -251,6 +251,13 @@ impl Script {
         true
     }
 
+    /// Whether no message of the gRPC call number `index` is there in part.
+    fn has_whole_messages(&self, index: usize) -> bool {
+        let mut whole = true;
+        self.update(index, |call| whole = messages(&call.body).1);
+        whole
+    }
+
     /// Stops the run.
     fn fail(&self, problem: String) {
         locked(&self.book).problem.get_or_insert(problem);
@@ -298,18 +305,21 @@ fn is_implied(name: &str) -> bool {
     name.starts_with("x-envoy-") || name == "x-forwarded-for"
 }
 
-/// The messages of a gRPC body, each without its prefix: a flag and the length.
+/// The messages of a gRPC body, each without its prefix (a flag and the length), and whether all of
+/// them are whole.
 /// <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>
-fn messages(mut body: &[u8]) -> Vec<&[u8]> {
+fn messages(mut body: &[u8]) -> (Vec<&[u8]>, bool) {
     let mut messages = Vec::new();
     while let Some(([_, length @ ..], rest)) = body.split_first_chunk::<5>() {
         let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
-        // The last may not be whole.
-        let (message, rest) = rest.split_at(length.min(rest.len()));
+        let Some((message, rest)) = rest.split_at_checked(length) else {
+            messages.push(rest);
+            return (messages, false);
+        };
         messages.push(message);
         body = rest;
     }
-    messages
+    (messages, body.is_empty())
 }
 
 #[cfg(test)]

@@ -3,8 +3,11 @@ use crate::plan::CalloutAnswer;
 
 #[test]
 fn messages_lose_their_prefix() {
-    assert_eq!(messages(b"\0\0\0\0\x02hi\0\0\0\0\0\0\0\0\0\x05by"), [&b"hi"[..], b"", b"by"]);
-    assert!(messages(b"\0\0\0").is_empty());
+    let two = [&b"hi"[..], b""];
+    assert_eq!(messages(b"\0\0\0\0\x02hi\0\0\0\0\0"), (two.to_vec(), true));
+    assert_eq!(messages(b"\0\0\0\0\x05by"), (vec![&b"by"[..]], false));
+    assert_eq!(messages(b"\0\0\0"), (vec![], false));
+    assert_eq!(messages(b""), (vec![], true));
 }
 
 fn callout(answer: CalloutAnswer) -> Callout {

@@ -152,7 +152,6 @@ const CALLOUTS: &str = r#"
 "#;
 
 /// A header map as a constant: `@"…"` with what the ABI makes of `headers`.
-#[expect(dead_code, reason = "its first users come with the callouts")]
 pub(super) fn map(headers: &[(&str, &str)]) -> String {
     let number = |n: usize| format!("\\{:02x}\\{:02x}\\00\\00", n & 0xff, n >> 8);
     let mut out = number(headers.len());
