@@ -119,7 +119,7 @@ fn kind(error: &anyhow::Error) -> String {
     let hangs = [HANGS, "does not end the stream"];
     if hangs.iter().any(|hang| text.contains(hang)) {
         HANGS.into()
-    } else if text.contains("refused") {
+    } else if text.contains("refused") || text.starts_with("filter `") {
         "refused".into()
     } else {
         text

@@ -20,15 +20,24 @@ const METRIC_PREFIX: &str = "wasmcustom.";
 /// # Errors
 /// No answer by `deadline`, or another status.
 pub(crate) fn get(admin: SocketAddr, path: &str, deadline: Instant) -> Result<Vec<u8>> {
-    let call = Call { head: head(path), ..Call::default() };
+    let call = Call { head: head("GET", path), ..Call::default() };
     let answer = client::call(admin, &call, deadline)?;
     let status = answer.message.start.status;
     ensure!(status == 200 && !answer.reset, "envoy's admin answered {path} with {status}");
     Ok(answer.message.body)
 }
 
-fn head(path: &str) -> Vec<u8> {
-    format!("GET {path} HTTP/1.1\r\nhost: admin\r\n\r\n").into_bytes()
+/// Asks it to end its plugins and exit.
+///
+/// # Errors
+/// No answer by `deadline`.
+pub(crate) fn quit(admin: SocketAddr, deadline: Instant) -> Result<()> {
+    let call = Call { head: head("POST", "/quitquitquit"), ..Call::default() };
+    client::call(admin, &call, deadline).map(|_| ())
+}
+
+fn head(method: &str, path: &str) -> Vec<u8> {
+    format!("{method} {path} HTTP/1.1\r\nhost: admin\r\n\r\n").into_bytes()
 }
 
 /// The port of every listener, by name.

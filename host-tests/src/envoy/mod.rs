@@ -185,6 +185,7 @@ impl Gateway {
             })?;
             report.exchanges.push(observed);
         }
+        report.logs.extend(self.envoy.end(Instant::now() + Patience::Full.limit())?);
         Ok(report)
     }
 

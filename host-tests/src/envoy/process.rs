@@ -151,6 +151,21 @@ impl Envoy {
         self.log.new_lines()
     }
 
+    /// Lets it end its plugins and exit, and says what they logged about it.
+    ///
+    /// # Errors
+    /// It does not exit by `deadline`, or the log cannot be read.
+    pub(crate) fn end(&mut self, deadline: Instant) -> Result<Vec<LogLine>> {
+        admin::quit(self.admin, deadline)?;
+        while self.child.try_wait()?.is_none() {
+            if Instant::now() > deadline {
+                bail!("envoy does not exit:\n{}", self.complaints());
+            }
+            sleep(POLL);
+        }
+        self.new_lines()
+    }
+
     /// Whether it has exited, and then what it said.
     pub(crate) fn exit_message(&mut self) -> Option<String> {
         let status = self.child.try_wait().ok().flatten()?;

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use wasmtime::{Memory, StoreLimits, TypedFunc};
 
 use super::abi::version::Version;
+use super::allowance::Work;
 use super::recorder;
 use super::reply::LocalReply;
 use super::stream::{Direction, StreamContext};
@@ -77,6 +78,7 @@ pub(crate) struct GuestState {
     /// The world's, at hand.
     pub(crate) recorder: recorder::Shared,
     pub(crate) limits: StoreLimits,
+    pub(crate) work: Work,
     pub(crate) phase: Phase,
     pub(crate) memory: Option<Memory>,
     pub(crate) allocate: Option<TypedFunc<u32, u32>>,
@@ -96,6 +98,8 @@ pub(crate) struct GuestState {
     pub(crate) current: u32,
     pub(crate) effective: u32,
     pub(crate) actions: VecDeque<Action>,
+    /// Root contexts that were not done when they should have been, and whether they are now.
+    pub(crate) ending: BTreeMap<u32, bool>,
     /// Milliseconds, by root context; absent is off.
     pub(crate) ticks: BTreeMap<u32, u32>,
 }
@@ -112,6 +116,7 @@ impl GuestState {
             world,
             recorder,
             limits,
+            work: Work::default(),
             phase: Phase::Starting,
             memory: None,
             allocate: None,
@@ -125,6 +130,7 @@ impl GuestState {
             current: 0,
             effective: 0,
             actions: VecDeque::new(),
+            ending: BTreeMap::new(),
             ticks: BTreeMap::new(),
         }
     }
@@ -148,14 +154,14 @@ impl GuestState {
         self.streams.get_mut(&self.effective).map(|(_, stream)| stream)
     }
 
-    /// Writes a line in the name of the plugin that is running.
+    /// Writes a line in the name of the plugin that is running. The allocator runs for the VM, and so
+    /// does what runs before there is any root context.
     pub(crate) fn log(&self, level: u32, text: &str) {
-        let name = match self.plugin() {
-            Some(plugin) => plugin.name.as_str(),
-            // Before any root context exists: the VM of the first plugin.
-            None => "vm",
-        };
-        let exchange = self.stream().map(|s| s.info.borrow().exchange);
+        let allocating = self.phase == Phase::Allocating;
+        let plugin = self.plugin().filter(|_| !allocating);
+        let name = plugin.map_or("vm", |plugin| plugin.name.as_str());
+        let stream = self.stream().filter(|_| !allocating);
+        let exchange = stream.map(|s| s.info.borrow().exchange);
         self.world.borrow_mut().log(level, name, exchange, text);
     }
 }

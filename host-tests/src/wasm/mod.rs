@@ -26,6 +26,7 @@
 //! why), other host profiles.
 
 mod abi;
+mod allowance;
 mod chain;
 mod client;
 mod engine;
@@ -54,7 +55,9 @@ pub use engine::{Budget, Runtime};
 
 use crate::plan::Plan;
 use crate::report::{LogLine, Report};
+use crate::scenario::Profile;
 use crate::trace::Trace;
+use allowance::Allowance;
 use exchange::{DEFAULT_BUFFER_LIMIT, Exchange, Step, Surroundings};
 use guest::Action;
 use recorder::Recorder;
@@ -78,8 +81,7 @@ pub fn run(plan: &Plan) -> anyhow::Result<Report> {
 ///
 /// As [`run`].
 pub fn run_on(runtime: &'static Runtime, plan: &Plan) -> anyhow::Result<Report> {
-    let mut gateway = Gateway::start(runtime, plan)?;
-    gateway.run(plan)
+    run_with(runtime, plan, None)
 }
 
 /// As [`run`], and records what filters did on the way; also when there is nothing to report.
@@ -87,10 +89,21 @@ pub fn record(plan: &Plan) -> (anyhow::Result<Report>, Trace) {
     let recorder = Recorder::shared();
     let report = Runtime::shared().and_then(|runtime| {
         let recorder = Some(Rc::clone(&recorder));
-        Gateway::start_with(runtime, plan, recorder)?.run(plan)
+        run_with(runtime, plan, recorder)
     });
     let trace = recorder.borrow_mut().take();
     (report, trace)
+}
+
+fn run_with(
+    runtime: &'static Runtime,
+    plan: &Plan,
+    recorder: recorder::Shared,
+) -> anyhow::Result<Report> {
+    let mut gateway = Gateway::start_with(runtime, plan, recorder)?;
+    let mut report = gateway.run(plan)?;
+    report.logs.extend(gateway.end());
+    Ok(report)
 }
 
 /// The host with its workers, ready for exchanges.
@@ -99,6 +112,8 @@ pub struct Gateway {
     threads: Threads,
     /// What filters logged when they were started, each line once.
     start: Vec<LogLine>,
+    runtime: &'static Runtime,
+    profile: Profile,
 }
 
 impl Gateway {
@@ -123,8 +138,10 @@ impl Gateway {
         };
         let world = Rc::new(RefCell::new(World::new(clock)));
         world.borrow_mut().recorder = recorder;
+        world.borrow_mut().allowance = Allowance::new(runtime.fuel());
         let threads = Threads::start(runtime, plan, &world)?;
-        let mut gateway = Self { world, threads, start: Vec::new() };
+        let mut gateway =
+            Self { world, threads, start: Vec::new(), runtime, profile: plan.profile };
         for line in gateway.lines(None) {
             // Each thread says the same.
             if !gateway.start.contains(&line) {
@@ -140,6 +157,7 @@ impl Gateway {
     ///
     /// When an exchange hangs, or did what a real host cannot send.
     pub fn run(&mut self, plan: &Plan) -> anyhow::Result<Report> {
+        self.world.borrow_mut().empty_log();
         let limit = plan.scenario.limits.buffer_bytes;
         let surroundings = Surroundings {
             route: &plan.scenario.route,
@@ -154,6 +172,7 @@ impl Gateway {
             let together = rest.iter().take_while(|e| first.concurrent && e.concurrent).count();
             let (group, behind) = rest.split_at(together.max(1).min(rest.len()));
             rest = behind;
+            self.world.borrow_mut().allowance = Allowance::new(self.runtime.fuel());
             self.advance(group.iter().map(|e| e.advance_nanos).max().unwrap_or(0));
             let mut running = Vec::new();
             for plan in group {
@@ -175,6 +194,31 @@ impl Gateway {
         }
         report.logs.extend(self.lines(None));
         Ok(report)
+    }
+
+    /// Ends every plugin: `on_done`, then `on_delete`, on the workers first and the last one of the
+    /// chain first. What they log is the result.
+    ///
+    /// Envoy does not wait for one that is not done yet: its VM goes with it. By the specification
+    /// it goes on until it calls `proxy_done`; here for a minute at most.
+    pub fn end(self) -> Vec<LogLine> {
+        self.world.borrow_mut().allowance = Allowance::new(self.runtime.fuel());
+        for thread in self.threads.workers.iter().chain([&self.threads.main]) {
+            thread.borrow_mut().end();
+        }
+        let mut waited = 0;
+        while self.profile == Profile::Spec
+            && waited < MOST_WAIT_NANOS
+            && self.threads.all().any(|thread| thread.borrow().is_ending())
+            && let Some(period) = self.shortest_tick()
+        {
+            waited += period;
+            self.tick(period, &mut []);
+            for thread in self.threads.all() {
+                thread.borrow_mut().end_finished();
+            }
+        }
+        self.lines(None)
     }
 
     /// Steps exchanges in turn until all are over.

@@ -4,6 +4,7 @@
 //! fails where that does otherwise, except for what `known-differences.yaml` says with a reason.
 
 mod abi;
+mod bad;
 mod bodies;
 mod both_hosts;
 mod clusters;

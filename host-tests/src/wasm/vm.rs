@@ -86,11 +86,14 @@ impl Vm {
         if !matches!(thread, Thread::Worker(_)) {
             state.recorder = None;
         }
+        let allowance = world.borrow().allowance;
+        state.work.refill(allowance.work());
         let mut store = Store::new(runtime.engine(), state);
         store.limiter(|state| &mut state.limits);
-        let fuel = runtime.fuel();
+        let fuel = runtime.fuel().map(|most| allowance.fuel(most));
         refuel(&mut store, fuel);
-        let instance = program.instance.instantiate(&mut store).map_err(plain)?;
+        let instance = program.instance.instantiate(&mut store);
+        let instance = instance.map_err(|error| anyhow::anyhow!("{}", cause(&error)))?;
         store.data_mut().memory = instance.get_memory(&mut store, "memory");
         let allocate = match export(&mut store, &instance, "malloc")? {
             Some(malloc) => Some(malloc),
@@ -104,6 +107,7 @@ impl Vm {
         let callbacks = Callbacks::of(&mut store, &instance)?;
         initialize(&mut store, &instance, fuel)?;
         store.data_mut().phase = Phase::Running;
+        let fuel = runtime.fuel();
         Ok(Self { store, callbacks, fuel, next_context: 1, failed: false })
     }
 
@@ -222,6 +226,42 @@ impl Vm {
         ended
     }
 
+    /// `on_done` of a root context; if that says so, `on_delete`. Otherwise it waits for `proxy_done`.
+    pub(crate) fn end_root(&mut self, root: u32) -> Result<(), Failed> {
+        let done = self.callbacks.on_done.clone();
+        if self.call("proxy_on_done", done, root, root, 1)? == 0 {
+            self.store.data_mut().ending.insert(root, false);
+            return Ok(());
+        }
+        self.delete_root(root)
+    }
+
+    /// Whether a root context has not said yet that it is done.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.store.data().ending.values().any(|done| !done)
+    }
+
+    /// `on_delete` of root contexts that have called `proxy_done`.
+    pub(crate) fn end_finished(&mut self) -> Result<(), Failed> {
+        let ending = &self.store.data().ending;
+        let finished: Vec<u32> =
+            ending.iter().filter(|(_, done)| **done).map(|(root, _)| *root).collect();
+        for root in finished {
+            self.store.data_mut().ending.remove(&root);
+            self.delete_root(root)?;
+        }
+        Ok(())
+    }
+
+    fn delete_root(&mut self, root: u32) -> Result<(), Failed> {
+        let delete = self.callbacks.on_delete.clone();
+        let deleted = self.call("proxy_on_delete", delete, root, root, ());
+        let state = self.store.data_mut();
+        state.ticks.remove(&root);
+        state.roots.remove(&root);
+        deleted
+    }
+
     pub(crate) fn on_tick(&mut self, root: u32) -> Result<(), Failed> {
         let tick = self.callbacks.on_tick.clone();
         self.call("proxy_on_tick", tick, root, root, ())
@@ -246,6 +286,23 @@ impl Vm {
         std::mem::take(&mut self.store.data_mut().actions)
     }
 
+    /// Gives the next call what it may use: fuel, and work for the host.
+    fn prepare(&mut self) -> (Option<u64>, u64) {
+        let state = self.store.data();
+        let allowance = state.world.borrow().allowance;
+        state.work.refill(allowance.work());
+        let fuel = self.fuel.map(|most| allowance.fuel(most));
+        refuel(&mut self.store, fuel);
+        (fuel, allowance.work())
+    }
+
+    /// Counts what a call has used.
+    fn settle(&self, fuel: Option<u64>, work: u64) {
+        let state = self.store.data();
+        let work = work.saturating_sub(state.work.left());
+        state.world.borrow_mut().allowance.spend(spent(&self.store, fuel), work);
+    }
+
     /// Calls into the guest in the name of `context`; `missing` if it has no such callback.
     fn call<P: WasmParams + Numbers, R: WasmResults + Number>(
         &mut self,
@@ -263,12 +320,13 @@ impl Vm {
         state.current = context;
         state.effective = context;
         state.exited = None;
-        refuel(&mut self.store, self.fuel);
+        let (fuel, work) = self.prepare();
         if self.store.data().recorder.is_some() {
             enter(&self.store, name, context, params.behind_context());
         }
         let result = function.call(&mut self.store, params);
-        leave(&self.store, self.fuel, result.as_ref().map(Number::number).map_err(cause));
+        leave(&self.store, fuel, result.as_ref().map(Number::number).map_err(cause));
+        self.settle(fuel, work);
         result.map_err(|error| {
             self.failed = true;
             let state = self.store.data_mut();
@@ -313,9 +371,11 @@ fn begin<P: WasmParams, R: WasmResults + Number>(
 ) -> anyhow::Result<()> {
     let Some(function) = function else { return Ok(()) };
     enter(store, name, 0, Vec::new());
-    let result = function.call(&mut *store, params).map_err(plain);
-    leave(store, fuel, result.as_ref().map(Number::number).map_err(|e| format!("{e:#}")));
-    result.map(|_| ()).context(name)
+    let result = function.call(&mut *store, params);
+    leave(store, fuel, result.as_ref().map(Number::number).map_err(cause));
+    let used = spent(store, fuel);
+    store.data().world.borrow_mut().allowance.spend(used, 0);
+    result.map(|_| ()).map_err(|error| anyhow::anyhow!("{name} failed: {}", cause(&error)))
 }
 
 impl Callbacks {
@@ -368,6 +428,11 @@ fn export<P: WasmParams, R: WasmResults>(
     typed.map(Some).with_context(|| format!("export `{name}` has another signature than the ABI"))
 }
 
+/// What a call that began with `fuel` has used of it.
+fn spent(store: &Store<GuestState>, fuel: Option<u64>) -> u64 {
+    fuel.map_or(0, |fuel| fuel.saturating_sub(store.get_fuel().unwrap_or_default()))
+}
+
 fn refuel(store: &mut Store<GuestState>, fuel: Option<u64>) {
     if let Some(fuel) = fuel {
         // Fails only where fuel is off, and then there is none to set.
@@ -389,8 +454,7 @@ fn enter(store: &Store<GuestState>, name: &'static str, context: u32, arguments:
 fn leave(store: &Store<GuestState>, fuel: Option<u64>, result: Result<Option<u32>, String>) {
     let state = store.data();
     if let Some(recorder) = &state.recorder {
-        let left = store.get_fuel().unwrap_or_default();
-        let spent = fuel.map_or(0, |fuel| fuel.saturating_sub(left));
+        let spent = spent(store, fuel);
         let pages = state.memory.map_or(0, |memory| memory.size(store));
         let outcome = result.map_or_else(Outcome::Trapped, Outcome::Returned);
         recorder.borrow_mut().leave(outcome, spent, pages);

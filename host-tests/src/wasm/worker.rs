@@ -220,6 +220,31 @@ impl Worker {
         (0..self.plugins.len()).filter_map(ticker).collect()
     }
 
+    /// Ends every plugin whose VM runs, the last one first. One that is not done yet stays.
+    pub(crate) fn end(&mut self) {
+        for index in (0..self.plugins.len()).rev() {
+            let Some(place) = self.place(index) else { continue };
+            let root = place.root;
+            // A failure shows in the log, and nobody is left to be answered.
+            let _ = self.enter(place, |vm| vm.end_root(root));
+            self.end_finished();
+        }
+    }
+
+    /// Whether a plugin has not said yet that it is done.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.slots.iter().filter_map(|slot| slot.vm.as_ref()).any(Vm::is_ending)
+    }
+
+    /// Ends plugins that have said since the last time that they are done.
+    pub(crate) fn end_finished(&mut self) {
+        for index in 0..self.plugins.len() {
+            if let Some(place) = self.place(index) {
+                let _ = self.enter(place, Vm::end_finished);
+            }
+        }
+    }
+
     /// Calls a queue's reader, if it is on this thread and runs.
     pub(crate) fn queue_ready(&mut self, ready: Ready) -> Option<(Place, VecDeque<Action>)> {
         let reader = ready.reader;

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::abi::Status;
+use super::allowance::Allowance;
 use super::recorder;
 use super::shared::{Queues, SharedData};
 
@@ -14,6 +15,14 @@ pub(crate) const DEFAULT_CLOCK: u64 = 1_767_225_600_000_000_000;
 
 /// Metrics of one run at most: a filter that makes names from input is a defect worth an error.
 const MOST_METRICS: usize = 100_000;
+
+/// Bytes of their names at most.
+const MOST_METRIC_BYTES: usize = 64 << 20;
+
+/// Lines of one run at most, their bytes, and the bytes of one.
+const MOST_LINES: usize = 100_000;
+const MOST_LOG_BYTES: usize = 64 << 20;
+const MOST_LINE_BYTES: usize = 1 << 20;
 
 /// A line that a filter, or the host about a filter, logged.
 #[derive(Clone, Debug)]
@@ -31,9 +40,13 @@ pub(crate) struct World {
     /// Nanoseconds since 1970.
     pub(crate) now: u64,
     pub(crate) lines: Vec<Line>,
+    /// Lines and bytes in this run.
+    logged: (usize, usize),
+    log_full: bool,
     pub(crate) shared: SharedData,
     pub(crate) queues: Queues,
     pub(crate) vms: VmCounts,
+    pub(crate) allowance: Allowance,
     /// What filters do is recorded here, if somebody asked.
     pub(crate) recorder: recorder::Shared,
     metrics: Metrics,
@@ -45,18 +58,41 @@ impl World {
         Self {
             now,
             lines: Vec::new(),
+            logged: (0, 0),
+            log_full: false,
             shared: SharedData::default(),
             queues: Queues::default(),
             vms: VmCounts::default(),
+            allowance: Allowance::default(),
             recorder: None,
             metrics: Metrics::default(),
             random: 0x746f_6c6c_6761_7465,
         }
     }
 
+    /// Writes a line, unless there are too many; one that is too long loses its end.
     pub(crate) fn log(&mut self, level: u32, filter: &str, exchange: Option<usize>, text: &str) {
-        let (filter, message) = (filter.to_owned(), text.to_owned());
-        self.lines.push(Line { level, filter, message, exchange });
+        let size = text.len().min(MOST_LINE_BYTES);
+        if self.logged.0 >= MOST_LINES || self.logged.1 + size > MOST_LOG_BYTES {
+            if !std::mem::replace(&mut self.log_full, true) {
+                let text = "the log is full: lines from here on are left out";
+                let (filter, message) = (filter.to_owned(), text.to_owned());
+                self.lines.push(Line { level: 4, filter, message, exchange });
+            }
+            return;
+        }
+        self.logged = (self.logged.0 + 1, self.logged.1 + size);
+        let cut = (0..=size).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        let mut message = text.get(..cut).unwrap_or_default().to_owned();
+        if cut < text.len() {
+            message += &format!("… and {} bytes more", text.len() - cut);
+        }
+        self.lines.push(Line { level, filter: filter.to_owned(), message, exchange });
+    }
+
+    /// Makes room for the log of another run.
+    pub(crate) fn empty_log(&mut self) {
+        (self.logged, self.log_full) = ((0, 0), false);
     }
 
     pub(crate) fn metrics(&mut self) -> &mut Metrics {
@@ -140,6 +176,7 @@ pub(crate) struct Metrics {
     ids: BTreeMap<u32, (MetricKind, String)>,
     values: BTreeMap<String, (MetricKind, u64)>,
     defined: [u32; 3],
+    bytes: usize,
 }
 
 impl Metrics {
@@ -151,9 +188,11 @@ impl Metrics {
             2 => MetricKind::Histogram,
             _ => return Err(Status::BadArgument),
         };
-        if self.ids.len() >= MOST_METRICS {
+        let bytes = self.bytes + 2 * name.len();
+        if self.ids.len() >= MOST_METRICS || bytes > MOST_METRIC_BYTES {
             return Err(Status::InternalFailure);
         }
+        self.bytes = bytes;
         let Some(defined) = self.defined.get_mut(kind as usize) else {
             return Err(Status::InternalFailure);
         };
@@ -232,6 +271,37 @@ mod tests {
         metrics.increment(a, 1).unwrap();
         metrics.increment(b, 1).unwrap();
         assert_eq!(metrics.snapshot().get("c"), Some(&2));
+    }
+
+    #[test]
+    fn the_log_is_bounded_in_lines_and_bytes() {
+        let mut world = World::new(0);
+        let long = "ä".repeat(MOST_LINE_BYTES);
+        world.log(2, "a", None, &long);
+        assert!(world.lines[0].message.ends_with("… and 1048576 bytes more"));
+        for _ in 0..100 {
+            world.log(2, "a", None, &long);
+        }
+        assert_eq!(world.lines.len(), 65);
+        assert_eq!(world.lines[64].message, "the log is full: lines from here on are left out");
+        world.empty_log();
+        for _ in 0..2 * MOST_LINES {
+            world.log(2, "a", None, "x");
+        }
+        assert_eq!(world.lines.len(), 65 + MOST_LINES + 1);
+    }
+
+    #[test]
+    fn metrics_are_bounded_in_number_and_in_the_bytes_of_their_names() {
+        let mut metrics = Metrics::default();
+        let large = "x".repeat(MOST_METRIC_BYTES / 2);
+        metrics.define(0, &large).unwrap();
+        assert_eq!(metrics.define(0, "y"), Err(Status::InternalFailure));
+        let mut metrics = Metrics::default();
+        for _ in 0..MOST_METRICS {
+            metrics.define(0, "same").unwrap();
+        }
+        assert_eq!(metrics.define(0, "same"), Err(Status::InternalFailure));
     }
 
     #[test]

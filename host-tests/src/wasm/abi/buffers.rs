@@ -43,6 +43,7 @@ pub(super) fn set_bytes(
     at_size: u32,
 ) -> Answer {
     let new = cx.bytes(at, at_size)?.to_vec();
+    cx.keep(new.len())?;
     let direction = body(buffer).ok_or_else(|| unavailable(buffer))?;
     let stream = cx.state().stream().ok_or(Status::BadArgument)?;
     let viewed = stream.access.of(direction).body;
@@ -53,6 +54,8 @@ pub(super) fn set_bytes(
         View::Piece => &mut lane.piece,
         View::Held => lane.held.get_or_insert_default(),
     };
+    // What is behind the front moves.
+    cx.charge(bytes.len());
     if start == 0 {
         let drained = (size as usize).min(bytes.len());
         bytes.splice(..drained, new);

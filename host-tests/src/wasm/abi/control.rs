@@ -52,10 +52,11 @@ pub(super) fn set_effective_context(cx: &mut Cx<'_>, id: u32) -> Answer {
     Ok(())
 }
 
-/// `proxy_done`: ends an `on_done` that was put off, which hosts honour for root contexts only;
-/// these outlive the scenario here, so there never is one.
-pub(super) fn done(_: &mut Cx<'_>) -> Answer {
-    Err(Status::NotFound.into())
+/// `proxy_done`: ends an `on_done` that was put off, which hosts honour for root contexts only.
+pub(super) fn done(cx: &mut Cx<'_>) -> Answer {
+    let root = cx.state().root();
+    *cx.state_mut().ending.get_mut(&root).ok_or(Status::NotFound)? = true;
+    Ok(())
 }
 
 /// `proxy_continue_stream`: done after the call returns; the request is out of reach at once (E8).
@@ -71,6 +72,7 @@ pub(super) fn continue_stream(cx: &mut Cx<'_>, stream: u32) -> Answer {
         return Err(Status::BadArgument.into());
     };
     stream.access.request = Access { body: View::None, ..Access::default() };
+    cx.keep(0)?;
     cx.state_mut().actions.push_back(Action::Continue { context, direction });
     Ok(())
 }
@@ -109,6 +111,7 @@ pub(super) fn close_stream(cx: &mut Cx<'_>, stream: u32) -> Answer {
     let context = cx.state().effective;
     match stream {
         0 | 1 if cx.state().stream().is_some() => {
+            cx.keep(0)?;
             cx.state_mut().actions.push_back(Action::Close { context });
             Ok(())
         }
@@ -148,6 +151,7 @@ pub(super) fn send_local_response(
         headers: from_wire(cx.bytes(headers, headers_size)?),
         flags: 0,
     };
+    cx.keep(reply.body.len() + headers_size as usize)?;
     cx.state_mut().actions.push_back(Action::Reply { context, reply });
     Ok(())
 }

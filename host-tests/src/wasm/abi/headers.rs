@@ -21,6 +21,7 @@ pub(super) fn get_pairs(cx: &mut Cx<'_>, map: u32, to: u32, to_size: u32) -> Ans
 /// `proxy_set_header_map_pairs`: removes all, adds each.
 pub(super) fn set_pairs(cx: &mut Cx<'_>, map: u32, at: u32, size: u32) -> Answer {
     let pairs = from_wire(cx.bytes(at, size)?);
+    cx.keep(size as usize)?;
     writable(cx, map)?.borrow_mut().replace_all(&pairs);
     Ok(())
 }
@@ -59,6 +60,7 @@ pub(super) fn add(
     value_size: u32,
 ) -> Answer {
     let map = writable(cx, map)?;
+    cx.keep(key_size as usize + value_size as usize)?;
     map.borrow_mut().add(cx.bytes(key, key_size)?, cx.bytes(value, value_size)?);
     Ok(())
 }
@@ -73,6 +75,7 @@ pub(super) fn replace(
     value_size: u32,
 ) -> Answer {
     let map = writable(cx, map)?;
+    cx.keep(key_size as usize + value_size as usize)?;
     map.borrow_mut().set(cx.bytes(key, key_size)?, cx.bytes(value, value_size)?);
     Ok(())
 }
@@ -90,6 +93,9 @@ struct Which {
     trailers: bool,
 }
 
+/// What looking at an entry costs, in bytes moved: maps are searched from the front.
+const ENTRY: usize = 16;
+
 fn which(map: u32) -> Result<Option<Which>, Status> {
     let (direction, trailers) = match map {
         0 => (Direction::Request, false),
@@ -105,6 +111,12 @@ fn which(map: u32) -> Result<Option<Which>, Status> {
 
 /// The map for reading; `None` out of phase.
 fn readable(cx: &Cx<'_>, map: u32) -> Result<Option<SharedMap>, Status> {
+    let map = found(cx, map)?;
+    cx.charge(map.as_ref().map_or(0, |map| map.borrow().len() * ENTRY));
+    Ok(map)
+}
+
+fn found(cx: &Cx<'_>, map: u32) -> Result<Option<SharedMap>, Status> {
     let (Some(which), Some(stream)) = (which(map)?, cx.state().stream()) else {
         return Ok(None);
     };
@@ -123,6 +135,12 @@ fn readable(cx: &Cx<'_>, map: u32) -> Result<Option<SharedMap>, Status> {
 
 /// The map for writing. Asking for trailers in the last body callback makes them (E9).
 fn writable(cx: &mut Cx<'_>, map: u32) -> Result<SharedMap, Status> {
+    let map = found_writable(cx, map)?;
+    cx.charge(map.borrow().len() * ENTRY);
+    Ok(map)
+}
+
+fn found_writable(cx: &mut Cx<'_>, map: u32) -> Result<SharedMap, Status> {
     let which = which(map)?.ok_or(Status::BadArgument)?;
     let stream = cx.state_mut().stream_mut().ok_or(Status::BadArgument)?;
     if let Some(map) = in_phase(stream, &which) {

@@ -71,7 +71,9 @@ impl Cx<'_> {
         let (at, size) = (at as usize, size as usize);
         let end = at.checked_add(size).ok_or(Status::InvalidMemoryAccess)?;
         let memory = self.memory.data(&self.caller);
-        Ok(memory.get(at..end).ok_or(Status::InvalidMemoryAccess)?)
+        let bytes = memory.get(at..end).ok_or(Status::InvalidMemoryAccess)?;
+        self.charge(size);
+        Ok(bytes)
     }
 
     pub(crate) fn text(&self, at: u32, size: u32) -> Answer<String> {
@@ -82,6 +84,7 @@ impl Cx<'_> {
     pub(crate) fn put(&mut self, at: u32, bytes: &[u8]) -> Answer {
         let at = at as usize;
         let end = at.checked_add(bytes.len()).ok_or(Status::InvalidMemoryAccess)?;
+        self.charge(bytes.len());
         let memory = self.memory.data_mut(&mut self.caller);
         memory.get_mut(at..end).ok_or(Status::InvalidMemoryAccess)?.copy_from_slice(bytes);
         self.record(|recorder| recorder.wrote(bytes.len()));
@@ -117,6 +120,18 @@ impl Cx<'_> {
         }
         self.put_u32(to, at)?;
         self.put_u32(to_size, size)
+    }
+
+    /// Counts bytes that a host function moves or looks at beyond those it reads from the guest or
+    /// writes to it, so that a guest cannot keep the host busy for ever.
+    pub(crate) fn charge(&self, bytes: usize) {
+        self.state().work.charge(bytes);
+    }
+
+    /// Takes room for bytes that the host keeps beyond the call.
+    pub(crate) fn keep(&self, bytes: usize) -> Answer {
+        let kept = self.state().world.borrow_mut().allowance.keep(bytes);
+        if kept { Ok(()) } else { Err(Status::InternalFailure.into()) }
     }
 
     /// Tells the recorder, if there is one.
@@ -164,27 +179,40 @@ fn permitted(
     name: &str,
     function: impl FnOnce(&mut Cx<'_>) -> wasmtime::Result<u32>,
 ) -> wasmtime::Result<u32> {
-    let allowed = match caller.data().phase {
-        Phase::Running => true,
-        Phase::Starting => {
-            let refused =
-                ["fd_close", "fd_read", "fd_seek", "path_open", "proc_exit", "sched_yield"];
-            name == "proxy_log" || !(name.starts_with("proxy_") || refused.contains(&name))
-        }
-        Phase::Allocating => {
-            ["proxy_log", "fd_write", "clock_time_get", "poll_oneoff"].contains(&name)
-        }
-    };
-    if !allowed {
-        let phase = match caller.data().phase {
-            Phase::Allocating => "in the allocator",
-            _ => "in _initialize",
-        };
-        return Err(wasmtime::Error::msg(format!("restricted_callback: {name} called {phase}")));
-    }
+    permit(caller.data(), name)?;
     let memory = caller.data().memory;
     let memory = memory.ok_or_else(|| wasmtime::Error::msg("the module exports no memory"))?;
     function(&mut Cx { caller, memory })
+}
+
+/// Functions of WASI that may not be called while the module starts; of the host's own only the log
+/// may.
+const NOT_WHILE_STARTING: [&str; 6] =
+    ["fd_close", "fd_read", "fd_seek", "path_open", "proc_exit", "sched_yield"];
+
+/// What the guest's allocator may call, beside the log.
+const WHILE_ALLOCATING: [&str; 3] = ["clock_time_get", "fd_write", "poll_oneoff"];
+
+/// Whether host function `name` may be called now, and often enough. If not, the guest ends.
+pub(crate) fn permit(state: &GuestState, name: &str) -> wasmtime::Result<()> {
+    let (allowed, phase) = match state.phase {
+        Phase::Running => (true, ""),
+        Phase::Starting => {
+            let refused = name.starts_with("proxy_") || NOT_WHILE_STARTING.contains(&name);
+            (!refused, "in _initialize")
+        }
+        Phase::Allocating => (WHILE_ALLOCATING.contains(&name), "in the allocator"),
+    };
+    if !allowed && name != "proxy_log" {
+        return Err(wasmtime::Error::msg(format!("restricted_callback: {name} called {phase}")));
+    }
+    if !state.work.begin() {
+        return Err(wasmtime::Error::msg(
+            "the call made the host work too long (too many host calls, or bytes moved): an \
+             endless loop?",
+        ));
+    }
+    Ok(())
 }
 
 macro_rules! link {

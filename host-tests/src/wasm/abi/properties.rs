@@ -43,6 +43,7 @@ pub(super) fn set(
     let key = [b"wasm.", cx.bytes(path, path_size)?].concat();
     let value = cx.bytes(value, value_size)?.to_vec();
     let stream = cx.state().stream().ok_or(Status::NotFound)?;
+    cx.keep(key.len() + value.len())?;
     stream.info.borrow_mut().filter_state.insert(key, value);
     Ok(())
 }
