@@ -81,29 +81,31 @@ pub fn run(plan: &Plan) -> anyhow::Result<Report> {
 ///
 /// As [`run`].
 pub fn run_on(runtime: &'static Runtime, plan: &Plan) -> anyhow::Result<Report> {
-    run_with(runtime, plan, None)
-}
-
-/// As [`run`], and records what filters did on the way; also when there is nothing to report.
-pub fn record(plan: &Plan) -> (anyhow::Result<Report>, Trace) {
-    let recorder = Recorder::shared();
-    let report = Runtime::shared().and_then(|runtime| {
-        let recorder = Some(Rc::clone(&recorder));
-        run_with(runtime, plan, recorder)
-    });
-    let trace = recorder.borrow_mut().take();
-    (report, trace)
-}
-
-fn run_with(
-    runtime: &'static Runtime,
-    plan: &Plan,
-    recorder: recorder::Shared,
-) -> anyhow::Result<Report> {
-    let mut gateway = Gateway::start_with(runtime, plan, recorder)?;
+    let mut gateway = Gateway::start(runtime, plan)?;
     let mut report = gateway.run(plan)?;
     report.logs.extend(gateway.end());
     Ok(report)
+}
+
+/// As [`run`], and records what filters did on the way, but not at the end of everything; also when
+/// there is nothing to report.
+pub fn record(plan: &Plan) -> (anyhow::Result<Report>, Trace) {
+    let recorder = Recorder::shared();
+    let mut gateway = Runtime::shared().and_then(|runtime| {
+        let recorder = Some(Rc::clone(&recorder));
+        Gateway::start_with(runtime, plan, recorder)
+    });
+    let report = match &mut gateway {
+        Ok(gateway) => gateway.run(plan),
+        Err(_) => Ok(Report::default()),
+    };
+    let trace = recorder.borrow_mut().take();
+    let report = gateway.and_then(|gateway| {
+        let mut report = report?;
+        report.logs.extend(gateway.end());
+        Ok(report)
+    });
+    (report, trace)
 }
 
 /// The host with its workers, ready for exchanges.

@@ -43,6 +43,7 @@ fn logs(times: usize) -> String {
           (memory (export \"memory\") 1)
           (data (i32.const 0) \"hi\")
           (func (export \"proxy_abi_version_0_2_1\"))
+          (func (export \"malloc\") (param i32) (result i32) (i32.const 0))
           (func (export \"proxy_on_request_headers\") (param i32 i32 i32) (result i32)
             {log} (i32.const 0)))"
     )
