@@ -182,3 +182,26 @@ fn properties_are_printed_as_state_or_attribute() {
     assert_eq!(properties["theirs"], "%FILTER_STATE(wasm.theirs:PLAIN)%");
     assert_eq!(properties["tollgate.usage"], "%FILTER_STATE(wasm.tollgate.usage:PLAIN)%");
 }
+
+#[test]
+fn clusters_of_callouts_have_their_endpoint_or_none() {
+    let mut plan = plan(json!({"limits": {"bufferBytes": 4096}}), vec![]);
+    for name in ["auth", "outbound|80||b.test"] {
+        plan.callouts.insert(name.into(), vec![]);
+    }
+    let ports = [("outbound|80||b.test".to_owned(), 9001)].into();
+    let config = bootstrap(&plan, &[], &ports, Path::new("access.log"));
+    let clusters = config.pointer("/static_resources/clusters").unwrap();
+    let [scripted, empty] = clusters.as_array().unwrap().as_slice() else { panic!("{clusters}") };
+    assert_eq!(
+        (&scripted["name"], &empty["name"]),
+        (&json!("outbound|80||b.test"), &json!("auth"))
+    );
+    assert_eq!(scripted["alt_stat_name"], stat_name(0));
+    let endpoint = "/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address/socket_address";
+    assert_eq!(scripted.pointer(endpoint).unwrap()["port_value"], 9001);
+    assert_eq!(empty["load_assignment"]["endpoints"], json!([]));
+    assert_eq!(scripted["per_connection_buffer_limit_bytes"], 4096);
+    let names = names(config.pointer("/static_resources/listeners").unwrap());
+    assert_eq!(names, [BARRIER]);
+}

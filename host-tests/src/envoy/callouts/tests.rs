@@ -131,14 +131,20 @@ fn grpc_is_framed_and_a_bare_status_is_headers_only() {
 
 #[test]
 fn an_answer_that_is_no_message_stops_the_run() {
-    let mut answer = http(200, b"", &[]);
-    if let CalloutAnswer::Http { headers, .. } = &mut answer.answer {
-        headers.push(("x-bad".into(), b"a\nb".to_vec()));
+    for (name, value, complaint) in [
+        ("x-bad", "a\nb", "cannot be the value of `x-bad`"),
+        ("x bad", "a", "`x bad` is not the name of a header"),
+        ("connection", "close", "malformed"),
+    ] {
+        let mut answer = http(200, b"", &[]);
+        if let CalloutAnswer::Http { headers, .. } = &mut answer.answer {
+            headers.push((name.into(), value.into()));
+        }
+        let clusters = scripted(vec![answer]);
+        call(&clusters, "text/plain", &[b""]);
+        let error = clusters.take().unwrap_err().to_string();
+        assert!(error.contains("`callouts.auth`") && error.contains(complaint), "{error}");
     }
-    let clusters = scripted(vec![answer]);
-    call(&clusters, "text/plain", &[b""]);
-    let error = clusters.take().unwrap_err().to_string();
-    assert!(error.contains("`callouts.auth`") && error.contains("x-bad"), "{error}");
 }
 
 #[test]
