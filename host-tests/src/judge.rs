@@ -21,7 +21,7 @@ use crate::scenario::{
 /// One difference.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Failure {
-    /// The exchange's name, or its number from 1.
+    /// The exchange's name, or its number from 1; empty if it belongs to none.
     pub exchange: String,
     /// Where, such as `response.json.error.code`.
     pub path: String,
@@ -34,7 +34,10 @@ pub struct Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { exchange, path, expected, found } = self;
-        write!(f, "exchange {exchange}: {path}: expected {expected}, found {found}")
+        if !exchange.is_empty() {
+            write!(f, "exchange {exchange}: ")?;
+        }
+        write!(f, "{path}: expected {expected}, found {found}")
     }
 }
 

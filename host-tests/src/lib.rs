@@ -11,6 +11,7 @@
 
 pub mod batch;
 pub mod check;
+pub mod checks;
 pub mod compare;
 pub mod config_file;
 pub mod cost;

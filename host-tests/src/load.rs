@@ -23,6 +23,7 @@ use crate::plan::{self, Plan};
 use crate::scenario::{Chunks, HeaderMap, HeaderValue, Scenario};
 use crate::source::{self, Mistake, Source as Text};
 use body::Source;
+pub(crate) use body::cut;
 
 /// The most bytes of a `bodyFile`.
 const MOST_BODY_BYTES: u64 = 64 << 20;
@@ -202,7 +203,7 @@ impl Loader {
         if *chunks == Chunks::Whole && !open_ended {
             body::imply_length(headers, bytes.len());
         }
-        match body::cut(&bytes, chunks) {
+        match cut(&bytes, chunks) {
             Ok(pieces) => Some(pieces),
             Err(message) => {
                 self.note(format!("{at}.chunks"), message);

@@ -196,23 +196,12 @@ impl Plan {
         (!scenario.hosts.contains(&host)).then(|| format!("`hosts` leaves {host} out"))
     }
 
-    /// The same plan with every body, of requests and of upstreams' responses, cut into single
-    /// bytes. Headers stay as they are, so only the cuts differ.
-    #[must_use]
-    pub fn every_byte(&self) -> Self {
-        let mut plan = self.clone();
-        let singly = |body: &mut Option<Vec<Vec<u8>>>| {
-            if let Some(pieces) = body {
-                *pieces = pieces.concat().into_iter().map(|byte| vec![byte]).collect();
-            }
-        };
-        for exchange in &mut plan.exchanges {
-            singly(&mut exchange.request.body);
-            for upstream in &mut exchange.upstream {
-                singly(&mut upstream.body);
-            }
-        }
-        plan
+    /// The pieces of every body, of requests and of upstreams' responses.
+    pub(crate) fn bodies_mut(&mut self) -> impl Iterator<Item = &mut Vec<Vec<u8>>> {
+        self.exchanges.iter_mut().flat_map(|exchange| {
+            let upstream = exchange.upstream.iter_mut().filter_map(|u| u.body.as_mut());
+            exchange.request.body.as_mut().into_iter().chain(upstream)
+        })
     }
 }
 

@@ -90,7 +90,7 @@ pub(super) fn imply_length(headers: &mut Headers, length: usize) {
 }
 
 /// The pieces of `bytes`, none of them empty.
-pub(super) fn cut(bytes: &[u8], chunks: &Chunks) -> Result<Vec<Vec<u8>>, String> {
+pub(crate) fn cut(bytes: &[u8], chunks: &Chunks) -> Result<Vec<Vec<u8>>, String> {
     let mut pieces = Vec::new();
     let mut rest = bytes;
     let mut take = |rest: &mut &[u8], size: usize| {

@@ -392,18 +392,6 @@ fn what_only_wasmtime_honours_is_skipped_on_envoy_with_the_reason() {
 }
 
 #[test]
-fn every_byte_changes_the_cuts_and_nothing_else() {
-    let whole = plan(&exchange("{path: /, body: abc}", "{body: ''}"));
-    let cut = whole.every_byte();
-    assert_eq!(
-        cut.exchanges[0].request.body,
-        Some(vec![b"a".to_vec(), b"b".to_vec(), b"c".to_vec()])
-    );
-    assert_eq!(cut.exchanges[0].request.headers, whole.exchanges[0].request.headers);
-    assert_eq!(cut.exchanges[0].upstream[0].body, Some(vec![]));
-}
-
-#[test]
 fn mistakes_in_callouts_are_named() {
     let text = "
 description: d

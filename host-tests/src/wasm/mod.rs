@@ -60,6 +60,7 @@ use crate::trace::Trace;
 use allowance::Allowance;
 use exchange::{DEFAULT_BUFFER_LIMIT, Exchange, Step, Surroundings};
 use guest::Action;
+pub(crate) use guest::Thread;
 use recorder::Recorder;
 use start::Threads;
 use worker::{Place, Worker};
@@ -221,6 +222,13 @@ impl Gateway {
             }
         }
         self.lines(None)
+    }
+
+    /// Shows the memory of every running VM of the workers.
+    pub(crate) fn memories(&self, mut show: impl FnMut((Thread, usize), &[String], &[u8])) {
+        for worker in &self.threads.workers {
+            worker.borrow().memories(&mut show);
+        }
     }
 
     /// Steps exchanges in turn until all are over.
@@ -395,4 +403,4 @@ fn clock(text: &str) -> Option<u64> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

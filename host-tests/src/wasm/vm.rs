@@ -159,6 +159,11 @@ impl Vm {
         Ok(id)
     }
 
+    /// The guest's memory.
+    pub(crate) fn memory(&self) -> &[u8] {
+        self.store.data().memory.map_or(&[], |memory| memory.data(&self.store))
+    }
+
     pub(crate) fn stream_mut(&mut self, id: u32) -> Option<&mut StreamContext> {
         self.store.data_mut().streams.get_mut(&id).map(|(_, stream)| stream)
     }

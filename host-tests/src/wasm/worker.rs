@@ -210,6 +210,16 @@ impl Worker {
         (result, actions)
     }
 
+    /// Shows the memory of every running VM: its place, which no other VM gets, and the plugins in it.
+    pub(crate) fn memories(&self, mut show: impl FnMut((Thread, usize), &[String], &[u8])) {
+        for (index, slot) in self.slots.iter().enumerate() {
+            let Some(vm) = &slot.vm else { continue };
+            let filters = self.plugins.iter().filter(|plugin| plugin.slot == index);
+            let filters: Vec<String> = filters.map(|plugin| plugin.info.name.clone()).collect();
+            show((self.thread, index), &filters, vm.memory());
+        }
+    }
+
     /// Every running plugin with a tick, and its period in milliseconds.
     pub(crate) fn tickers(&self) -> Vec<(Place, u32)> {
         let ticker = |index: usize| {

@@ -1,5 +1,4 @@
-//! Every scenario of the repository on the offline host, as written and with its bodies cut into
-//! single bytes. On a real Envoy they run through `make scenarios-envoy`, which prints the skips.
+//! Every scenario of the repository on the offline host, with what the runner checks of each. On a real Envoy they run through `make scenarios-envoy`, which prints the skips.
 
 use std::convert::Infallible;
 
@@ -7,9 +6,8 @@ use anyhow::Result;
 use host_tests::compare::{self, Known, Subject};
 use host_tests::judge::judge;
 use host_tests::plan::Plan;
-use host_tests::report::{Observed, Report};
 use host_tests::scenario::HostName::{Envoy, Wasmtime};
-use host_tests::{batch, find, modules, run, unavailable};
+use host_tests::{batch, checks, find, modules, run, unavailable};
 
 use crate::{none, root, short};
 
@@ -35,20 +33,12 @@ fn failures(plans: &[Plan], of: impl Fn(&Plan) -> Result<Vec<String>> + Sync) ->
 }
 
 #[test]
-fn every_scenario_passes() {
+fn every_scenario_passes_with_the_runners_checks() {
     none(&failures(&plans(), |plan| {
         let report = run(plan, Wasmtime)?;
-        Ok(judge(plan, &report).iter().map(ToString::to_string).collect())
-    }));
-}
-
-#[test]
-fn how_bodies_are_cut_changes_nothing() {
-    let plans: Vec<Plan> =
-        plans().into_iter().filter(|plan| plan.scenario.unchecked.cuts.is_none()).collect();
-    none(&failures(&plans, |plan| {
-        let (written, cut) = (run(plan, Wasmtime)?, run(&plan.every_byte(), Wasmtime)?);
-        Ok(differences(plan, &written, &cut))
+        let mut failures = judge(plan, &report);
+        failures.extend(checks::check(plan, &report)?);
+        Ok(failures.iter().map(ToString::to_string).collect())
     }));
 }
 
@@ -75,27 +65,4 @@ fn the_hosts_agree() {
         Ok(known.unexpected(Subject::Scenario(&plan.path), &version, &found))
     }));
     none(&failures);
-}
-
-/// Where the run with cut bodies came out otherwise.
-fn differences(plan: &Plan, written: &Report, cut: &Report) -> Vec<String> {
-    let mut out = Vec::new();
-    for ((exchange, written), cut) in
-        plan.exchanges.iter().zip(&written.exchanges).zip(&cut.exchanges)
-    {
-        // Where a client goes away in mid-body, what it had got by then depends on the cuts.
-        if exchange.request.abort_after_bytes.is_some() {
-            continue;
-        }
-        let outcome = |o: &Observed| {
-            serde_json::json!({
-                "upstream": o.upstream, "response": o.response, "properties": o.properties,
-            })
-        };
-        let (written, cut) = (outcome(written), outcome(cut));
-        if written != cut {
-            out.push(format!("exchange {}\n  as written: {written}\n  cut: {cut}", exchange.name));
-        }
-    }
-    out
 }
