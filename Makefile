@@ -27,8 +27,8 @@ unit: build ## tests of the Rust workspace and of the scripts
 scenarios: build ## every scenario, on the offline host
 	@exec $(PYTHON) scripts/run_tests.py scenarios
 
-scenarios-envoy: tools build ## every scenario, on a real Envoy
-	@exec $(PYTHON) scripts/run_tests.py scenarios-envoy
+scenarios-envoy: tools build ## every scenario, on the newest Envoy and the oldest (ENVOY=/path: on that)
+	@exec $(PYTHON) scripts/run_tests.py scenarios-envoy scenarios-envoy-oldest
 
 rules-envoy: tools build ## the tests of the offline host's rules, compared with a real Envoy
 	@exec $(PYTHON) scripts/run_tests.py rules-envoy

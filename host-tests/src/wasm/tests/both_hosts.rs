@@ -31,7 +31,8 @@ pub(super) fn unexpected(plan: &Plan, report: &anyhow::Result<Report>) -> Vec<St
         eprintln!("skip  {test}, run {run}: {reason}");
         return Vec::new();
     }
-    known.unexpected(subject, version, &compare::against(plan, report))
+    let found = known.unexpected(subject, version, &compare::against(plan, report));
+    found.into_iter().map(|text| format!("run {run}: {text}")).collect()
 }
 
 fn reference() -> Option<&'static Reference> {
