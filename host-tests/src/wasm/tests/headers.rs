@@ -41,7 +41,7 @@ fn e3_after_a_full_stop_the_same_filter_gets_the_body_first() {
     // At the second tick, when a real client, too, has sent everything.
     let callbacks = [
         ("raw", "(global $ticks (mut i32) (i32.const 0))"),
-        ("on_configure", "(drop (call $tick (i32.const 60))) (i32.const 1)"),
+        ("on_configure", "(drop (call $tick (i32.const 150))) (i32.const 1)"),
         ("on_request_headers", "(global.set $kept (local.get $id)) (i32.const 1)"),
         ("on_request_body", "(call $body (i32.const 0)) (i32.const 0)"),
         (
