@@ -76,6 +76,8 @@ pub struct Unchecked {
     pub cuts: Option<String>,
     /// Memory reaches a plateau when the scenario is repeated.
     pub memory: Option<String>,
+    /// The outcome is the same on every host that can be mirrored.
+    pub profiles: Option<String>,
 }
 
 /// A host whose behaviour the wasmtime host mirrors, where hosts differ.

@@ -11,6 +11,7 @@ use super::abi::properties::{Sight, lookup};
 use super::chain::{At, Chain, Iteration, Level, Source};
 use super::client::Client;
 use super::headers::HeaderMap;
+use super::profile::Switches;
 use super::router::{Event, Router, Sent, events};
 use super::stream::{Direction, StreamInfo};
 use super::worker::Worker;
@@ -136,6 +137,11 @@ impl<'p> Exchange<'p> {
             return Step::Moved;
         }
         Step::Blocked
+    }
+
+    /// The host that is mirrored.
+    pub(crate) fn profile(&self) -> &'static Switches {
+        self.world.borrow().profile
     }
 
     /// Notes what a real host would choke on; the first is reported.

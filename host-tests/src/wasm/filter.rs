@@ -119,28 +119,69 @@ impl Exchange<'_> {
     /// The stream is over: `on_log` downstream (made up for filters that never ran, E28), then
     /// `on_done` and `on_delete`.
     pub(crate) fn end_filters(&mut self, level: Level) {
-        let at = At { level, direction: Direction::Request };
-        let count = self.chain(level).links.len();
-        if level == Level::Downstream {
-            for i in 0..count {
-                let context = match self.chain(level).links[i].part {
-                    Part::Takes => self.context(at, i),
-                    Part::Refuses | Part::Missing => None,
-                };
-                let Some(context) = context else { continue };
-                // A failure shows in the log; there is no stream left to answer.
-                let _ = self.enter(level, i, |vm| {
-                    if let Some(stream) = vm.stream_mut(context) {
-                        stream.access = Both::default();
-                        stream.logging = true;
-                    }
-                    vm.on_log(context)
-                });
+        let profile = self.profile();
+        if profile.done_before_log {
+            let waits = self.end_contexts(level);
+            self.log_filters(level);
+            self.delete_contexts(level, &waits);
+        } else {
+            self.log_filters(level);
+            for i in 0..self.chain(level).links.len() {
+                if let Some(context) = self.chain_mut(level).links[i].context.take() {
+                    let _ = self
+                        .enter(level, i, |vm| vm.on_done(context).and_then(|_| vm.delete(context)));
+                }
             }
         }
-        for i in 0..count {
+    }
+
+    /// `on_log`, of downstream filters. A failure shows in the log; there is no stream left to answer.
+    fn log_filters(&mut self, level: Level) {
+        if level == Level::Upstream {
+            return;
+        }
+        let at = At { level, direction: Direction::Request };
+        for i in 0..self.chain(level).links.len() {
+            let context = match self.chain(level).links[i].part {
+                Part::Takes => self.context(at, i),
+                Part::Refuses | Part::Missing => None,
+            };
+            let Some(context) = context else { continue };
+            let _ = self.enter(level, i, |vm| {
+                if let Some(stream) = vm.stream_mut(context) {
+                    stream.access = Both::default();
+                    stream.logging = true;
+                }
+                vm.on_log(context)
+            });
+        }
+    }
+
+    /// `on_done` of all filters. Those that want to wait, by their place.
+    fn end_contexts(&mut self, level: Level) -> Vec<usize> {
+        let mut waits = Vec::new();
+        for i in 0..self.chain(level).links.len() {
+            if let Some(context) = self.chain(level).links[i].context
+                && let Ok(false) = self.enter(level, i, |vm| vm.on_done(context))
+            {
+                waits.push(i);
+            }
+        }
+        waits
+    }
+
+    /// `on_delete` of all filters but those that wait for their own `proxy_done`.
+    fn delete_contexts(&mut self, level: Level, waits: &[usize]) {
+        let may_wait = self.profile().streams_may_wait;
+        for i in 0..self.chain(level).links.len() {
             if let Some(context) = self.chain_mut(level).links[i].context.take() {
-                let _ = self.enter(level, i, |vm| vm.end(context));
+                let _ = self.enter(level, i, |vm| {
+                    if may_wait && waits.contains(&i) {
+                        vm.wait(context);
+                        return Ok(());
+                    }
+                    vm.delete(context)
+                });
             }
         }
     }

@@ -1,13 +1,14 @@
 //! What a VM's host functions work on: the state inside its wasmtime store.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use wasmtime::{Memory, StoreLimits, TypedFunc};
 
 use super::abi::version::Version;
 use super::allowance::Work;
+use super::profile::Switches;
 use super::recorder;
 use super::reply::LocalReply;
 use super::stream::{Direction, StreamContext};
@@ -77,6 +78,7 @@ pub(crate) struct GuestState {
     pub(crate) world: Rc<RefCell<World>>,
     /// The world's, at hand.
     pub(crate) recorder: recorder::Shared,
+    pub(crate) profile: &'static Switches,
     pub(crate) limits: StoreLimits,
     pub(crate) work: Work,
     pub(crate) phase: Phase,
@@ -94,6 +96,10 @@ pub(crate) struct GuestState {
     pub(crate) roots: BTreeMap<u32, Rc<PluginInfo>>,
     /// Stream contexts by id, with the root each belongs to.
     pub(crate) streams: BTreeMap<u32, (u32, StreamContext)>,
+    /// Streams that are over, but wait for `proxy_done`.
+    pub(crate) waiting: BTreeSet<u32>,
+    /// Those for which it was called, and which end after this call.
+    pub(crate) released: BTreeSet<u32>,
     /// The context that was called, and the one that host functions are about.
     pub(crate) current: u32,
     pub(crate) effective: u32,
@@ -112,9 +118,11 @@ impl GuestState {
         thread: Thread,
     ) -> Self {
         let recorder = world.borrow().recorder.clone();
+        let profile = world.borrow().profile;
         Self {
             world,
             recorder,
+            profile,
             limits,
             work: Work::default(),
             phase: Phase::Starting,
@@ -127,6 +135,8 @@ impl GuestState {
             exited: None,
             roots: BTreeMap::new(),
             streams: BTreeMap::new(),
+            waiting: BTreeSet::new(),
+            released: BTreeSet::new(),
             current: 0,
             effective: 0,
             actions: VecDeque::new(),

@@ -23,7 +23,7 @@
 //! Not simulated: headers that Envoy adds by itself (`x-forwarded-proto`, `x-request-id`,
 //! `x-envoy-*`, `date`, `server`, `transfer-encoding`), route matching (there is one route), gRPC
 //! replies, retry back-off. Not yet: callouts (InternalFailure, and a log line that says
-//! why), other host profiles.
+//! why).
 
 mod abi;
 mod allowance;
@@ -34,6 +34,7 @@ mod exchange;
 mod filter;
 mod guest;
 mod headers;
+mod profile;
 mod recorder;
 mod reply;
 mod router;
@@ -55,12 +56,12 @@ pub use engine::{Budget, Runtime};
 
 use crate::plan::Plan;
 use crate::report::{LogLine, Report};
-use crate::scenario::Profile;
 use crate::trace::Trace;
 use allowance::Allowance;
 use exchange::{DEFAULT_BUFFER_LIMIT, Exchange, Step, Surroundings};
 use guest::Action;
 pub(crate) use guest::Thread;
+use profile::Switches;
 use recorder::Recorder;
 use start::Threads;
 use worker::{Place, Worker};
@@ -116,7 +117,6 @@ pub struct Gateway {
     /// What filters logged when they were started, each line once.
     start: Vec<LogLine>,
     runtime: &'static Runtime,
-    profile: Profile,
 }
 
 impl Gateway {
@@ -142,9 +142,9 @@ impl Gateway {
         let world = Rc::new(RefCell::new(World::new(clock)));
         world.borrow_mut().recorder = recorder;
         world.borrow_mut().allowance = Allowance::new(runtime.fuel());
+        world.borrow_mut().profile = Switches::of(plan.profile);
         let threads = Threads::start(runtime, plan, &world)?;
-        let mut gateway =
-            Self { world, threads, start: Vec::new(), runtime, profile: plan.profile };
+        let mut gateway = Self { world, threads, start: Vec::new(), runtime };
         for line in gateway.lines(None) {
             // Each thread says the same.
             if !gateway.start.contains(&line) {
@@ -210,7 +210,8 @@ impl Gateway {
             thread.borrow_mut().end();
         }
         let mut waited = 0;
-        while self.profile == Profile::Spec
+        let waits = self.world.borrow().profile.plugins_are_waited_for;
+        while waits
             && waited < MOST_WAIT_NANOS
             && self.threads.all().any(|thread| thread.borrow().is_ending())
             && let Some(period) = self.shortest_tick()

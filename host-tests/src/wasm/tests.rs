@@ -11,6 +11,7 @@ mod clusters;
 mod failures;
 pub(crate) mod guest;
 mod headers;
+mod profiles;
 mod replies;
 mod resets;
 mod router;

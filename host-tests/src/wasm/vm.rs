@@ -132,7 +132,9 @@ impl Vm {
         let create = self.callbacks.on_context_create.clone();
         self.call("proxy_on_context_create", create, root, (root, 0), ())?;
         self.store.data_mut().configuring = false;
-        let start = self.callbacks.on_vm_start.clone();
+        let state = self.store.data();
+        let again = state.profile.vm_start_once && state.roots.len() > 1;
+        let start = self.callbacks.on_vm_start.clone().filter(|_| !again);
         let size = u32::try_from(self.store.data().vm.config.len()).unwrap_or(u32::MAX);
         if self.call("proxy_on_vm_start", start, root, (root, size), 1)? == 0 {
             return Ok(false);
@@ -220,15 +222,24 @@ impl Vm {
         self.call("proxy_on_log", log, id, id, ())
     }
 
-    /// `on_done`, whose answer does not matter for streams, then `on_delete`.
-    pub(crate) fn end(&mut self, id: u32) -> Result<(), Failed> {
+    /// `on_done`. False: the filter wants to say itself when the stream may end, which matters only
+    /// where the host lets streams wait.
+    pub(crate) fn on_done(&mut self, id: u32) -> Result<bool, Failed> {
         let done = self.callbacks.on_done.clone();
+        Ok(self.call("proxy_on_done", done, id, id, 1)? != 0)
+    }
+
+    /// `on_delete`, and the context is gone.
+    pub(crate) fn delete(&mut self, id: u32) -> Result<(), Failed> {
         let delete = self.callbacks.on_delete.clone();
-        let ended = self
-            .call("proxy_on_done", done, id, id, 1)
-            .and_then(|_| self.call("proxy_on_delete", delete, id, id, ()));
+        let deleted = self.call("proxy_on_delete", delete, id, id, ());
         self.store.data_mut().streams.remove(&id);
-        ended
+        deleted
+    }
+
+    /// Lets a stream wait for `proxy_done`.
+    pub(crate) fn wait(&mut self, id: u32) {
+        self.store.data_mut().waiting.insert(id);
     }
 
     /// `on_done` of a root context; if that says so, `on_delete`. Otherwise it waits for `proxy_done`.
@@ -288,6 +299,10 @@ impl Vm {
 
     /// What host functions asked for during the last call.
     pub(crate) fn take_actions(&mut self) -> VecDeque<Action> {
+        while let Some(id) = self.store.data_mut().released.pop_first() {
+            // A failure shows in the log.
+            let _ = self.delete(id);
+        }
         std::mem::take(&mut self.store.data_mut().actions)
     }
 

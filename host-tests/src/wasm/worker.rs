@@ -85,11 +85,15 @@ impl Worker {
         origin: &Rc<Origin>,
     ) -> anyhow::Result<()> {
         let (slot, root) = self.load(info, origin)?;
+        let profile = self.world.borrow().profile;
         self.plugins.push(Plugin {
             info: Rc::clone(info),
             at: filter.at,
-            allow_hold: filter.allow_on_headers_stop_iteration,
-            policy: filter.failure_policy,
+            allow_hold: filter.allow_on_headers_stop_iteration && profile.header_hold,
+            policy: match filter.failure_policy {
+                FailurePolicy::FailReload if !profile.reload => FailurePolicy::FailClosed,
+                policy => policy,
+            },
             origin: Rc::clone(origin),
             slot,
             root,

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::abi::Status;
 use super::allowance::Allowance;
+use super::profile::{self, Switches};
 use super::recorder;
 use super::shared::{Queues, SharedData};
 
@@ -49,6 +50,8 @@ pub(crate) struct World {
     pub(crate) allowance: Allowance,
     /// What filters do is recorded here, if somebody asked.
     pub(crate) recorder: recorder::Shared,
+    /// The host that is mirrored.
+    pub(crate) profile: &'static Switches,
     metrics: Metrics,
     random: u64,
 }
@@ -65,6 +68,7 @@ impl World {
             vms: VmCounts::default(),
             allowance: Allowance::default(),
             recorder: None,
+            profile: &profile::ENVOY,
             metrics: Metrics::default(),
             random: 0x746f_6c6c_6761_7465,
         }

@@ -1,9 +1,22 @@
 //! Body buffers and configurations.
 
 use super::{Answer, Cx, Status};
+use crate::wasm::profile::SetBuffer;
 use crate::wasm::stream::{Direction, Lane, StreamContext, View};
 
-/// `proxy_get_buffer_bytes`: a start behind the end is empty; only an overflow is an error.
+/// Which buffer a number means.
+enum Buffer {
+    Body(Direction),
+    /// The answer to an HTTP callout.
+    CalloutBody,
+    VmConfiguration,
+    PluginConfiguration,
+    /// Of TCP connections, gRPC messages and foreign calls: outside of their callbacks always there,
+    /// and always empty.
+    Other,
+}
+
+/// `proxy_get_buffer_bytes`: what is behind the end is empty, for which nothing is allocated.
 pub(super) fn get_bytes(
     cx: &mut Cx<'_>,
     buffer: u32,
@@ -12,28 +25,19 @@ pub(super) fn get_bytes(
     to: u32,
     to_size: u32,
 ) -> Answer {
-    start.checked_add(most).ok_or(Status::BadArgument)?;
+    let strict = cx.state().profile.strict_range;
     let (start, most) = (start as usize, most as usize);
-    let cut = |bytes: &[u8]| bytes.iter().skip(start).take(most).copied().collect::<Vec<_>>();
-    let bytes = match body(buffer) {
-        Some(direction) => {
-            let Some(stream) = cx.state().stream() else {
-                return Err(Status::NotFound.into());
-            };
-            let wire = stream.wire.borrow();
-            let bytes = view(stream, direction, wire.of(direction)).unwrap_or_default();
-            let start = start.min(bytes.len());
-            let end = start.saturating_add(most).min(bytes.len());
-            bytes.get(start..end).unwrap_or_default().to_vec()
+    let bytes = with(cx, buffer, |bytes| {
+        if strict && start > bytes.len() {
+            return Err(Status::BadArgument);
         }
-        None if buffer == 6 => cut(&cx.state().vm.config),
-        None if buffer == 7 => cut(plugin_configuration(cx)?),
-        None => return Err(unavailable(buffer).into()),
-    };
+        let end = start.saturating_add(most).min(bytes.len());
+        Ok(bytes.get(start.min(end)..end).unwrap_or_default().to_vec())
+    })??;
     cx.give(&bytes, to, to_size)
 }
 
-/// `proxy_set_buffer_bytes`: replaces at the front or appends; nothing in between, as in Envoy.
+/// `proxy_set_buffer_bytes`: a body, in its callbacks; what of it depends on the host.
 pub(super) fn set_bytes(
     cx: &mut Cx<'_>,
     buffer: u32,
@@ -44,43 +48,88 @@ pub(super) fn set_bytes(
 ) -> Answer {
     let new = cx.bytes(at, at_size)?.to_vec();
     cx.keep(new.len())?;
-    let direction = body(buffer).ok_or_else(|| unavailable(buffer))?;
-    let stream = cx.state().stream().ok_or(Status::BadArgument)?;
-    let viewed = stream.access.of(direction).body;
+    let state = cx.state();
+    let direction = match which(buffer)? {
+        Buffer::Body(direction) => direction,
+        Buffer::CalloutBody => return Err(Status::NotFound.into()),
+        Buffer::PluginConfiguration => {
+            plugin_configuration(cx)?;
+            return Err(Status::BadArgument.into());
+        }
+        Buffer::VmConfiguration | Buffer::Other => return Err(Status::BadArgument.into()),
+    };
+    let unavailable =
+        if state.profile.body_not_found { Status::NotFound } else { Status::BadArgument };
+    let stream = state.stream().ok_or(unavailable)?;
     let mut wire = stream.wire.borrow_mut();
     let lane = wire.of_mut(direction);
-    let bytes = match viewed {
-        View::None => return Err(Status::BadArgument.into()),
+    let bytes = match stream.access.of(direction).body {
+        View::None => return Err(unavailable.into()),
         View::Piece => &mut lane.piece,
         View::Held => lane.held.get_or_insert_default(),
     };
-    // What is behind the front moves.
-    cx.charge(bytes.len());
-    if start == 0 {
-        let drained = (size as usize).min(bytes.len());
-        bytes.splice(..drained, new);
-    } else if start as usize >= bytes.len() {
-        bytes.extend_from_slice(&new);
-    } else {
+    let (start, size) = (start as usize, size as usize);
+    let possible = match state.profile.set_buffer {
+        SetBuffer::Anywhere => true,
+        SetBuffer::FrontOrEnd => start == 0 || start >= bytes.len(),
+        SetBuffer::AllOrEnds => {
+            (start == 0 && (size == 0 || size >= bytes.len())) || start >= bytes.len().max(1)
+        }
+    };
+    if !possible {
         return Err(Status::BadArgument.into());
     }
+    // What is behind moves.
+    cx.charge(bytes.len());
+    let start = start.min(bytes.len());
+    let end = start.saturating_add(size).min(bytes.len());
+    bytes.splice(start..end, new);
     Ok(())
 }
 
 /// `proxy_get_buffer_status`: the size; the flags are always 0.
 pub(super) fn get_status(cx: &mut Cx<'_>, buffer: u32, to_size: u32, to_flags: u32) -> Answer {
-    let size = match body(buffer) {
-        Some(direction) => {
-            let stream = cx.state().stream().ok_or(Status::NotFound)?;
-            let wire = stream.wire.borrow();
-            view(stream, direction, wire.of(direction)).map_or(0, <[u8]>::len)
-        }
-        None if buffer == 6 => cx.state().vm.config.len(),
-        None if buffer == 7 => plugin_configuration(cx)?.len(),
-        None => return Err(unavailable(buffer).into()),
-    };
+    let size = with(cx, buffer, <[u8]>::len)?;
     cx.put_u32(to_size, u32::try_from(size).map_err(|_| Status::InternalFailure)?)?;
     cx.put_u32(to_flags, 0)
+}
+
+fn which(buffer: u32) -> Result<Buffer, Status> {
+    Ok(match buffer {
+        0 => Buffer::Body(Direction::Request),
+        1 => Buffer::Body(Direction::Response),
+        2 | 3 | 5 | 8 => Buffer::Other,
+        4 => Buffer::CalloutBody,
+        6 => Buffer::VmConfiguration,
+        7 => Buffer::PluginConfiguration,
+        _ => return Err(Status::BadArgument),
+    })
+}
+
+/// Reads a buffer. A body that is not there now counts as empty, unless the host has it otherwise.
+fn with<T>(cx: &Cx<'_>, buffer: u32, read: impl FnOnce(&[u8]) -> T) -> Result<T, Status> {
+    let state = cx.state();
+    match which(buffer)? {
+        Buffer::Body(direction) => {
+            let Some(stream) = state.stream() else {
+                return if state.profile.body_not_found {
+                    Err(Status::NotFound)
+                } else {
+                    Ok(read(&[]))
+                };
+            };
+            let wire = stream.wire.borrow();
+            match view(stream, direction, wire.of(direction)) {
+                None if state.profile.body_not_found => Err(Status::NotFound),
+                bytes => Ok(read(bytes.unwrap_or_default())),
+            }
+        }
+        Buffer::CalloutBody => Err(Status::NotFound),
+        Buffer::VmConfiguration => Ok(read(&state.vm.config)),
+        Buffer::PluginConfiguration => Ok(read(plugin_configuration(cx)?)),
+        Buffer::Other if state.profile.body_not_found => Err(Status::NotFound),
+        Buffer::Other => Ok(read(&[])),
+    }
 }
 
 /// Only there while the plugin is made or configured; the VM's always is.
@@ -90,14 +139,6 @@ fn plugin_configuration<'a>(cx: &'a Cx<'_>) -> Result<&'a [u8], Status> {
     Ok(&plugin.config)
 }
 
-fn body(buffer: u32) -> Option<Direction> {
-    match buffer {
-        0 => Some(Direction::Request),
-        1 => Some(Direction::Response),
-        _ => None,
-    }
-}
-
 /// The bytes that the filter sees; `None` outside of the body's callbacks.
 fn view<'a>(stream: &StreamContext, direction: Direction, lane: &'a Lane) -> Option<&'a [u8]> {
     match stream.access.of(direction).body {
@@ -105,8 +146,4 @@ fn view<'a>(stream: &StreamContext, direction: Direction, lane: &'a Lane) -> Opt
         View::Piece => Some(&lane.piece),
         View::Held => lane.held.as_deref(),
     }
-}
-
-fn unavailable(buffer: u32) -> Status {
-    if buffer <= 8 { Status::NotFound } else { Status::BadArgument }
 }

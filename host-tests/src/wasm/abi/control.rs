@@ -52,10 +52,17 @@ pub(super) fn set_effective_context(cx: &mut Cx<'_>, id: u32) -> Answer {
     Ok(())
 }
 
-/// `proxy_done`: ends an `on_done` that was put off, which hosts honour for root contexts only.
+/// `proxy_done`: ends what an `on_done` put off. Envoy lets only root contexts wait; the specification
+/// streams, too.
 pub(super) fn done(cx: &mut Cx<'_>) -> Answer {
-    let root = cx.state().root();
-    *cx.state_mut().ending.get_mut(&root).ok_or(Status::NotFound)? = true;
+    let context = cx.state().effective;
+    let state = cx.state_mut();
+    if state.waiting.remove(&context) {
+        state.released.insert(context);
+        return Ok(());
+    }
+    let root = state.root();
+    *state.ending.get_mut(&root).ok_or(Status::NotFound)? = true;
     Ok(())
 }
 

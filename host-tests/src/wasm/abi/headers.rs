@@ -7,7 +7,12 @@ use crate::wasm::stream::{Direction, StreamContext, View};
 
 /// `proxy_get_header_map_size`: Envoy's getter of the writable map, with its side effect (E9).
 pub(super) fn get_size(cx: &mut Cx<'_>, map: u32, to: u32) -> Answer {
-    let size = writable(cx, map)?.borrow().byte_size();
+    let size = if cx.state().profile.serialized_map_size {
+        let map = readable(cx, map)?.ok_or(Status::NotFound)?;
+        map.borrow().wire().len()
+    } else {
+        writable(cx, map)?.borrow().byte_size()
+    };
     cx.put_u32(to, u32::try_from(size).map_err(|_| Status::InternalFailure)?)
 }
 

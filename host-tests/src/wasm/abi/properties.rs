@@ -25,7 +25,13 @@ pub(super) fn get(cx: &mut Cx<'_>, path: u32, path_size: u32, to: u32, to_size: 
         (["plugin_vm_id"], _) => Some(Property::Bytes(state.vm.vm_id.clone())),
         _ => state.stream().and_then(|stream| {
             let now = state.world.borrow().now;
-            lookup(&stream.info.borrow(), &parts, now, &Sight::of(stream))
+            let info = stream.info.borrow();
+            let sight = Sight::of(stream);
+            let old = parts.first().is_some_and(|first| TOP_LEVEL_XDS.contains(first));
+            let inside = old && state.profile.top_level_xds;
+            let found = inside.then(|| [&["xds"], parts.as_slice()].concat());
+            let found = found.and_then(|path| lookup(&info, &path, now, &sight));
+            found.or_else(|| lookup(&info, &parts, now, &sight))
         }),
     };
     let value = value.ok_or(Status::NotFound)?.encode();
@@ -205,6 +211,18 @@ pub(crate) fn lookup(
         _ => None,
     }
 }
+
+/// Attributes of `xds` that Envoy before 1.32 had outside of it.
+const TOP_LEVEL_XDS: [&str; 8] = [
+    "cluster_metadata",
+    "cluster_name",
+    "listener_direction",
+    "listener_metadata",
+    "node",
+    "route_metadata",
+    "route_name",
+    "upstream_host_metadata",
+];
 
 /// First parts that never are filter state.
 const ATTRIBUTES: [&str; 13] = [

@@ -42,6 +42,7 @@ const PRELUDE: &str = r#"
 (import "env" "proxy_set_property" (func $set_state (param i32 i32 i32 i32) (result i32)))
 (import "env" "proxy_send_local_response" (func $send (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
 (import "env" "proxy_continue_stream" (func $continue (param i32) (result i32)))
+(import "env" "proxy_call_foreign_function" (func $foreign (param i32 i32 i32 i32 i32 i32) (result i32)))
 (import "env" "proxy_set_effective_context" (func $effective (param i32) (result i32)))
 (import "env" "proxy_set_tick_period_milliseconds" (func $tick (param i32) (result i32)))
 (import "env" "proxy_done" (func $done (result i32)))
