@@ -63,7 +63,7 @@ pub(crate) fn bootstrap(
     let exchanges = || plan.exchanges.iter().enumerate();
     let listeners: Vec<Value> = exchanges()
         .map(|(i, exchange)| listener(plan, i, exchange, access_log))
-        .chain([callouts::barrier()])
+        .chain((!plan.callouts.is_empty()).then(callouts::barrier))
         .collect();
     let clusters: Vec<Value> = exchanges()
         .map(|(i, exchange)| {

@@ -208,6 +208,7 @@ impl Gateway {
         let answer = client::call(SocketAddr::from(([127, 0, 0, 1], *port)), &call, deadline)?;
         let entry = access_log::wait(&self.access_log, index, deadline)?;
         self.settle(deadline)?;
+        let servers = self.servers.get(index).map(Vec::as_slice).unwrap_or_default();
         Ok(Observed {
             name: exchange.name.clone(),
             upstream: requests(servers, &request.headers),
@@ -221,15 +222,14 @@ impl Gateway {
 
     /// Returns when every call that filters have made has arrived, and what is answered at once has
     /// reached them: also calls made at the very end, in `on_log`.
-    fn settle(&self, deadline: Instant) -> Result<()> {
-        if self.callouts.ports().is_empty() {
+    fn settle(&mut self, deadline: Instant) -> Result<()> {
+        let clusters = self.callouts.ports().len();
+        if clusters == 0 {
             return Ok(());
         }
         self.barrier(deadline)?;
-        self.callouts.wait(|arrived| {
-            let made = admin::calls(self.envoy.admin(), arrived.len(), deadline)?;
-            Ok(made == arrived)
-        })?;
+        let admin = self.envoy.admin();
+        self.callouts.wait(callouts::SETTLE, || admin::calls(admin, clusters, deadline))?;
         self.barrier(deadline)
     }
 

@@ -34,7 +34,7 @@ pub struct Callout {
     pub trailers: HeaderMap,
     /// The answer to a gRPC call or stream.
     pub grpc: Option<GrpcAnswer>,
-    /// Cuts the connection instead of answering.
+    /// Resets the call instead of answering.
     #[serde(default)]
     pub reset: bool,
     /// Never answers: only the caller's timeout, or the caller, ends it.

@@ -7,6 +7,35 @@
 //!
 //! One thread with one single-threaded runtime serves everything until the [`Clusters`] are dropped.
 //! How one call is answered is [`answer`]'s.
+//!
+//! # What a filter is told
+//!
+//! As measured on Envoy 1.40, and the same on 1.36. Each row has tests among the rules of the wasmtime
+//! host, which mirrors it and is compared with a real Envoy there.
+//!
+//! | | `http_call` | `grpc_call`, `grpc_stream` |
+//! |---|---|---|
+//! | unknown cluster | 2 | 4 |
+//! | bad headers, negative timeout | 2; also without `:path`, `:method` or `:authority` | made: without metadata, without a limit |
+//! | timeout 0 | no limit | no limit |
+//! | cluster without endpoint | 10, and never a callback | 10, and `on_grpc_close` 14 all the same; a stream's metadata callbacks come inside the call |
+//! | empty service name | | Envoy crashes: it reads an empty `GrpcService` |
+//! | tokens | 4, 8, 12 … | 5, 9 … and 6, 10 …; of the wrong kind: 2, unknown: 1 |
+//! | answer | number of headers (`:status` and `x-envoy-upstream-service-time` count), size, number of trailers | a call: `on_grpc_receive` with the last message, or `on_grpc_close`; a stream: initial metadata, messages, trailing metadata, close |
+//! | no answer in time | a response: 504 `upstream request timeout` | close 14, `upstream request timeout{response_timeout}` |
+//! | reset | a response: 503 `upstream connect error …` | close 14, the same text and `{upstream_reset_before_response_started{remote_reset}}` |
+//! | reset after the headers | 0, 0, 0 and `get_status` 11 `reset` | |
+//! | `get_status` | 0 and no text, but for the row above | the status, and the message with `{via_upstream}` behind it, or only `via_upstream` |
+//! | headers and trailers in one | | initial metadata is empty, trailing metadata has all of it |
+//! | an HTTP answer | | the status that gRPC maps it to; 200 without frames is 13 with a body and 2 without |
+//! | outside of callbacks | pairs: none; value, size: 2; body: 1 | the same, but an empty message |
+//!
+//! Answers come to the root context, one at a time, in the order in which they come; the stream may be
+//! gone by then, and `set_effective_context` says 2. Calls are made in every phase: in `on_log` they
+//! are answered after `on_delete`, and in `on_configure` each worker makes them, and so does Envoy's
+//! main thread, which has a VM of its own. A trap in an answer leaves the streams that wait for it
+//! hanging. Neither the route's retries nor `bufferBytes` are for calls, and trailers of an `http_call`
+//! are not sent.
 
 mod answer;
 
@@ -33,12 +62,14 @@ const MOST_BYTES: usize = 64 << 20;
 const WINDOW: u32 = 16 << 20;
 
 /// How long what has arrived in part may take to arrive in whole.
-const SETTLE: Duration = Duration::from_secs(2);
+pub(crate) const SETTLE: Duration = Duration::from_secs(2);
 
 /// The clusters of a plan, listening on loopback until dropped.
 pub(crate) struct Clusters {
     ports: BTreeMap<String, u16>,
     book: Arc<Mutex<Book>>,
+    /// Calls of each cluster that Envoy has made and could not send, so that they never arrive.
+    lost: Vec<u64>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -121,7 +152,8 @@ impl Clusters {
                 });
             }))
         };
-        Ok(Self { ports, book, stop: Some(stop), thread })
+        let lost = vec![0; ports.len()];
+        Ok(Self { ports, book, lost, stop: Some(stop), thread })
     }
 
     /// Where each cluster listens, in the order of names.
@@ -148,13 +180,35 @@ impl Clusters {
         book.problem.is_some() || book.calls.iter().skip(book.taken).all(settled)
     }
 
-    /// Waits until `settled`, which is asked again and again, or as long as that may take.
-    pub(crate) fn wait(&self, mut settled: impl FnMut(&[Count]) -> Result<bool>) -> Result<()> {
-        let until = Instant::now() + SETTLE;
-        while !(settled(&self.counts())? && self.is_settled()) && Instant::now() < until {
+    /// Waits until every call is here that `made`, which is asked again and again, counts on Envoy's
+    /// side, and [`Clusters::is_settled`]; or for as long as `most`.
+    ///
+    /// # Errors
+    /// Those of `made`.
+    pub(crate) fn wait(
+        &mut self,
+        most: Duration,
+        made: impl Fn() -> Result<Vec<Count>>,
+    ) -> Result<()> {
+        let until = Instant::now() + most;
+        loop {
+            let (made, here) = (made()?, self.counts());
+            let both = || made.iter().zip(&here).zip(&self.lost);
+            let arrived = |((made, here), lost): ((&Count, &Count), &u64)| {
+                made.arrived == here.arrived + lost && made.open == here.open
+            };
+            if both().all(arrived) && self.is_settled() {
+                return Ok(());
+            }
+            if Instant::now() > until {
+                // Nobody waits for these again.
+                self.lost = both()
+                    .map(|((made, here), _)| made.arrived.saturating_sub(here.arrived))
+                    .collect();
+                return Ok(());
+            }
             thread::sleep(POLL);
         }
-        Ok(())
     }
 
     /// The calls that came since the last time.
