@@ -4,7 +4,10 @@ use schemars::Schema;
 use tollgate_config::{Problems, Warning};
 use tollgate_effects::{Environment, Plugin};
 
+use crate::config_file::ConfigFile;
 use crate::modules::UnknownFilter;
+use crate::plan::Plan;
+use crate::source::{self, Mistake, Source};
 
 /// A filter as far as its configuration goes.
 pub struct Checker {
@@ -12,6 +15,38 @@ pub struct Checker {
     pub name: &'static str,
     check: fn(&[u8]) -> Result<Vec<Warning>, Problems>,
     schema: fn() -> Schema,
+}
+
+/// What the filters of `plan` that are ours say against their configurations, where it is written.
+/// Only what is known offline: each environment variable counts as set.
+pub fn refusals(plan: &Plan) -> Vec<Mistake> {
+    let mut mistakes = Vec::new();
+    for (i, link) in plan.scenario.chain.iter().enumerate() {
+        let (Some(name), Some(filter)) = (&link.filter, plan.chain.get(i)) else { continue };
+        let Ok(checker) = Checker::named(name) else { continue };
+        let Err(problems) = checker.check(&filter.config) else { continue };
+        // Read again: it is the exception, and the loader has forgotten places.
+        let in_file = link.config_file.as_deref().and_then(|file| {
+            let file = plan.path.parent()?.join(file);
+            let file = ConfigFile::new(&file, source::bounded(&file, source::MOST_BYTES).ok()?);
+            file.ok()
+        });
+        let of_file = in_file.as_ref().and_then(|file| {
+            let config = file.named(link.plugin.as_ref().unwrap_or(name)).ok()?;
+            Some((file, config))
+        });
+        let scenario = Source::read(&plan.path).ok();
+        for problem in problems.list {
+            mistakes.push(match (&of_file, &scenario) {
+                (Some((file, config)), _) => file.locate(config, problem),
+                (None, Some(scenario)) => {
+                    scenario.locate_in(0, &format!("chain[{i}].config"), problem)
+                }
+                (None, None) => Mistake { file: plan.path.clone(), position: None, problem },
+            });
+        }
+    }
+    mistakes
 }
 
 /// In request order.

@@ -16,6 +16,7 @@ pub mod compare;
 pub mod config_file;
 pub mod cost;
 pub mod envoy;
+pub mod excerpt;
 pub mod find;
 pub mod judge;
 pub mod load;

@@ -1,10 +1,14 @@
 //! The `tollgate` command as its users meet it: what it prints, and its exit status.
 
+mod check;
+mod failures;
+mod init;
+
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
-use crate::{root, short, yaml_blocks};
+use crate::{root, yaml_blocks};
 
 /// Runs `tollgate` in the root of the repository.
 fn tollgate(arguments: &[&str], stdin: &str) -> Output {
@@ -147,42 +151,6 @@ fn run_refuses_what_the_host_cannot_honour() {
     assert_eq!((status, out.as_str()), (2, ""));
     let expected = format!("error: {path} cannot run on wasmtime: `hosts` leaves wasmtime out\n");
     assert_eq!(err, expected);
-}
-
-#[test]
-fn check_accepts_refuses_and_reads_standard_input() {
-    let config = root().join("filters/key-check/config");
-    let example = config.join("example.yaml");
-    let (status, out, _) = outcome(&["check", "--filter", "key-check", &short(&example)]);
-    assert_eq!((status, out.as_str()), (0, "ok\n"));
-
-    let wrong = config.join("invalid/three-mistakes.yaml");
-    let (status, out, _) = outcome(&["check", "--filter", "key-check", &short(&wrong)]);
-    // The filter's words, each with its place.
-    let words = std::fs::read_to_string(wrong.with_extension("txt")).unwrap();
-    let file = format!("{}:", short(&wrong));
-    let places: Vec<&str> =
-        out.lines().filter_map(|l| l.strip_prefix(&file)?.split(' ').next()).collect();
-    let without = out.lines().map(|line| match line.strip_prefix(&file) {
-        Some(rest) => format!("  {}\n", rest.split_once(' ').unwrap().1),
-        None => format!("{line}\n"),
-    });
-    assert_eq!((status, without.collect::<String>()), (1, words));
-    assert_eq!(places, ["6:5:", "3:13:", "4:9:"]);
-
-    for (stdin, status, out) in [
-        (std::fs::read_to_string(&example).unwrap(), 0, "ok\n"),
-        (
-            "{".to_owned(),
-            1,
-            "key-check: invalid configuration (1 problem)\nstdin.yaml:2:1: not valid YAML: did not \
-             find expected node content, while parsing a flow node\n",
-        ),
-    ] {
-        let output = tollgate(&["check", "--filter", "key-check", "-"], &stdin);
-        assert_eq!(output.status.code(), Some(status));
-        assert_eq!(String::from_utf8(output.stdout).unwrap(), out);
-    }
 }
 
 #[test]

@@ -6,14 +6,20 @@
 mod compare;
 mod config;
 mod costs;
-mod scenarios;
+mod init;
+mod junit;
+mod run;
+mod terminal;
+mod test;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use host_tests::scenario::HostName;
+use host_tests::scenario::{HostName, Profile};
+
+use terminal::Colour;
 
 /// Tests LLM gateway filters: whole scenarios, on a built-in proxy-wasm host or on a real Envoy, and
 /// plugin configurations, offline.
@@ -21,43 +27,69 @@ use host_tests::scenario::HostName;
 #[command(
     name = "tollgate",
     version,
-    after_help = "Exit status: 0 all well; 1 a scenario failed, the hosts differ, costs rose, or a configuration was refused; 2 \
-                  wrong usage, or a file that cannot be read.\n\
-                  Environment: ENVOY is the Envoy to use; TOLLGATE_WASM_DIR is a folder of compiled \
-                  filters (key_check.wasm, …) to use instead of building them."
+    after_help = EXIT_STATUS
 )]
 struct Cli {
+    /// When to colour; NO_COLOR is honoured
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Colour::Auto, global = true)]
+    color: Colour,
     #[command(subcommand)]
     command: Command,
 }
+
+const EXIT_STATUS: &str = "\
+Exit status:
+  0  all is well; skips included
+  1  a scenario failed, the hosts differ, costs rose, or a configuration was refused
+  2  wrong usage, a file that cannot be read or is no scenario, or nothing to run
+
+Environment:
+  ENVOY              the Envoy to use with `--host envoy`
+  TOLLGATE_WASM_DIR  a folder of compiled filters (key_check.wasm, …) to use instead of building them
+  NO_COLOR           no colours, unless with `--color always`
+
+Start with `tollgate init my-tests`, then `tollgate test my-tests`.";
+
+const TEST_EXAMPLES: &str = "\
+Examples:
+  tollgate test my-tests                          every scenario in a folder
+  tollgate test my-tests -k 'forbidden model'     those whose path or description says so
+  tollgate test my-tests --junit results.xml      with a report for the CI
+  tollgate test my-tests --host envoy             the same files on a real Envoy
+  tollgate test my-tests --profile envoy-old      as Envoy was before 1.35";
+
+const INIT_EXAMPLES: &str = "\
+Examples:
+  tollgate init my-tests
+  tollgate init my-tests --wasm plugin.wasm --config wasmplugin.yaml
+  tollgate init my-tests --filter key-check --config keys.yaml";
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  tollgate run my-tests/scenario.yaml             what upstreams and the client got
+  tollgate run my-tests/scenario.yaml --trace     what the filters did, call by call
+  tollgate run my-tests/scenario.yaml --costs     what that costs, per callback";
 
 #[derive(Subcommand)]
 enum Command {
     /// Run scenarios and judge them
     ///
-    /// Prints a line per scenario, with each difference as path, expected and found, and at the end
-    /// `N passed, N failed, N skipped`. A skip says why: what a real Envoy cannot honour (virtual
-    /// time, injected properties) is skipped there.
-    Test {
-        /// Files, or folders to search for `scenario.yaml` and `*.scenario.yaml`
-        #[arg(required = true)]
-        paths: Vec<PathBuf>,
-        #[command(flatten)]
-        on: On,
-    },
+    /// Prints a line per scenario. A failure shows each difference as path, expected and found, and
+    /// below it what the filters did about it, without any value of a header or body. A skip says
+    /// why: what a real Envoy cannot honour (virtual time, injected properties) is skipped there. The
+    /// last line is `N passed, N failed, N skipped`.
+    #[command(after_help = TEST_EXAMPLES)]
+    Test(test::Test),
     /// Run one scenario and print what came of it as JSON; judge nothing
-    Run {
-        /// The scenario file
-        file: PathBuf,
-        /// One JSON object on one line; without it the same object is spread out for reading
-        #[arg(long)]
-        json: bool,
-        /// What each filter's callbacks cost instead: a table, or one JSON object with --json
-        #[arg(long)]
-        costs: bool,
-        #[command(flatten)]
-        on: On,
-    },
+    #[command(after_help = RUN_EXAMPLES)]
+    Run(run::Run),
+    /// Write a first scenario to start from
+    ///
+    /// Without options it is a commented example with one of Tollgate's filters. With --wasm or
+    /// --filter it is one for that, whose expectations are what came of a first run. Nothing is
+    /// written over.
+    #[command(after_help = INIT_EXAMPLES)]
+    Init(init::Init),
     /// Compare what scenarios cost with what is recorded in FOLDER/costs.json
     ///
     /// Costs are counted, not timed, so they are the same on every machine. Each may fall, and rise
@@ -109,6 +141,9 @@ struct On {
     /// Where to run
     #[arg(long, value_enum, default_value_t = HostName::Wasmtime)]
     host: HostName,
+    /// Which host the wasmtime host mirrors where hosts differ, over what the file says
+    #[arg(long, value_enum)]
+    profile: Option<Profile>,
 }
 
 #[derive(Args)]
@@ -129,11 +164,9 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let mut out = io::stdout().lock();
     let result = match cli.command {
-        Command::Test { paths, on } => scenarios::test(&mut out, &paths, on.host),
-        Command::Run { file, json, costs: true, on } => costs::run(&mut out, &file, on.host, json),
-        Command::Run { file, json, costs: false, on } => {
-            scenarios::run(&mut out, &file, on.host, json)
-        }
+        Command::Test(test) => test::test(&mut out, cli.color, &test),
+        Command::Run(run) => run::run(&mut out, &run),
+        Command::Init(init) => init::init(&mut out, &init),
         Command::Costs { folders, record: false } => costs::compare(&mut out, &folders),
         Command::Costs { folders, record: true } => costs::record(&mut out, &folders),
         Command::Compare { paths, known } => compare::compare(&mut out, &paths, known.as_deref()),
