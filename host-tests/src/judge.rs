@@ -13,9 +13,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use crate::plan::Plan;
-use crate::report::{LogLine, Observed, Report, Response, UpstreamRequest};
+use crate::report::{CalloutRequest, LogLine, Observed, Report, Response, UpstreamRequest};
 use crate::scenario::{
-    Expect, ExpectLogs, ExpectResponse, ExpectUpstream, HeaderMap, HeaderValue, Severity,
+    Expect, ExpectCallout, ExpectLogs, ExpectResponse, ExpectUpstream, HeaderMap, HeaderValue,
+    Severity,
 };
 
 /// One difference.
@@ -95,6 +96,9 @@ impl Judge<'_> {
                 self.request(&format!("upstream[{i}]"), expect, request);
             }
         }
+        if let Some(callouts) = &expect.callouts {
+            self.callouts(callouts, &observed.callouts);
+        }
         if let Some(response) = &expect.response {
             self.response(response, &observed.response);
         }
@@ -107,6 +111,24 @@ impl Judge<'_> {
         }
         if let Some(logs) = &expect.logs {
             self.logs(logs, &observed.logs);
+        }
+    }
+
+    fn callouts(&mut self, expect: &[ExpectCallout], callouts: &[CalloutRequest]) {
+        if expect.len() != callouts.len() {
+            let target = |call: &CalloutRequest| {
+                format!("{} {} to `{}`", call.method, call.path, call.cluster)
+            };
+            let found = match callouts {
+                [] => "none".to_owned(),
+                calls => calls.iter().map(target).collect::<Vec<_>>().join(", "),
+            };
+            self.differs("callouts", calls(expect.len()), found);
+        }
+        for (i, (expect, call)) in expect.iter().zip(callouts).enumerate() {
+            let at = format!("callouts[{i}]");
+            self.equal(&format!("{at}.cluster"), expect.cluster.as_ref(), &call.cluster);
+            self.request(&at, &ExpectUpstream::from(expect), &UpstreamRequest::from(call));
         }
     }
 
@@ -285,6 +307,30 @@ fn severity(level: &str) -> Option<Severity> {
         "critical" => Severity::Critical,
         _ => return None,
     })
+}
+
+/// A callout is a request like any other.
+impl From<&ExpectCallout> for ExpectUpstream {
+    fn from(expect: &ExpectCallout) -> Self {
+        let ExpectCallout { cluster: _, method, path, headers, json, body, body_contains, nowhere } =
+            expect.clone();
+        Self { method, path, headers, json, body, body_contains, nowhere }
+    }
+}
+
+impl From<&CalloutRequest> for UpstreamRequest {
+    fn from(call: &CalloutRequest) -> Self {
+        let CalloutRequest { cluster: _, method, path, headers, body, body_base64 } = call.clone();
+        Self { method, path, headers, body, body_base64, trailers: Vec::new() }
+    }
+}
+
+fn calls(count: usize) -> String {
+    match count {
+        0 => "none".to_owned(),
+        1 => "1 call".to_owned(),
+        n => format!("{n} calls"),
+    }
 }
 
 fn requests(count: usize) -> String {

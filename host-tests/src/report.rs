@@ -99,7 +99,10 @@ pub struct Response {
     pub reset: bool,
 }
 
-/// A line of a filter.
+/// Stands in for a filter's name in lines of the host itself.
+pub const HOST: &str = "host";
+
+/// A line of a filter, or of the host about them.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LogLine {

@@ -4,14 +4,16 @@
 //! - the second at which a completion says that it was made: the hosts' clocks differ;
 //! - what the engine says of a trap, behind the function that failed, and the filter's name, which
 //!   Envoy does not log;
+//! - what our host logs of itself, as filter `host`;
 //! - filter state that nobody asked for: Envoy can print only what it was asked for beforehand.
 
 use crate::plan::{Exchange, Plan};
-use crate::report::{LogLine, Observed, Report};
+use crate::report::{HOST, LogLine, Observed, Report};
 
 /// `report` without all that.
 pub(super) fn normal(plan: &Plan, report: &Report) -> Report {
     let mut report = report.clone();
+    report.logs.retain(of_filter);
     report.logs.iter_mut().for_each(without_engine);
     for (exchange, observed) in plan.exchanges.iter().zip(&mut report.exchanges) {
         simplify(exchange, observed);
@@ -25,9 +27,14 @@ fn simplify(exchange: &Exchange, observed: &mut Observed) {
     observed.callouts.iter_mut().for_each(|callout| by_name(&mut callout.headers));
     by_name(&mut observed.response.headers);
     observed.response.body = observed.response.body.as_deref().map(without_times);
+    observed.logs.retain(of_filter);
     observed.logs.iter_mut().for_each(without_engine);
     let asked = crate::envoy::reported_properties(exchange);
     observed.properties.retain(|name, _| asked.contains(name.as_str()));
+}
+
+fn of_filter(line: &LogLine) -> bool {
+    line.filter != HOST
 }
 
 fn without_engine(line: &mut LogLine) {

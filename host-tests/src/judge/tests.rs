@@ -17,7 +17,14 @@ fn observed() -> Observed {
             body_base64: None,
             trailers: vec![],
         }],
-        callouts: Vec::new(),
+        callouts: vec![CalloutRequest {
+            cluster: "auth".into(),
+            method: "POST".into(),
+            path: "/check".into(),
+            headers: vec![("host".into(), "auth.test".into())],
+            body: Some(r#"{"who":"me"}"#.into()),
+            body_base64: None,
+        }],
         response: Response {
             status: 200,
             headers: vec![("content-type".into(), "text/event-stream".into())],
@@ -50,6 +57,9 @@ fn what_holds_and_what_is_not_named_passes() {
         "{upstream: [{method: POST, path: /v1/x, headers: {x-a: [1, 2], y: null}}]}",
         "{upstream: [{json: {model: m}, bodyContains: ['\"n\":1'], nowhere: [secret]}]}",
         r#"{upstream: [{body: '{"model":"m","n":1}'}]}"#,
+        "{callouts: [{}]}",
+        "{callouts: [{cluster: auth, method: POST, path: /check, json: {who: me}}]}",
+        "{callouts: [{headers: {host: auth.test, x: null}, bodyContains: [who], nowhere: [secret]}]}",
         "{response: {status: 200, localReply: false, reset: false, nowhere: [secret]}}",
         "{response: {sse: [{b: 2}, '[DONE]']}}",
         "{response: {sse: [{event: e, data: {a: 1}}, {event: message, data: '[DONE]'}]}}",
@@ -94,6 +104,26 @@ fn every_difference_is_told_with_its_place() {
             vec![
                 "upstream[0].body: `x` / `{\"model\":\"m\",\"n\":1}`",
                 "upstream[0].bodyContains: `y` / `{\"model\":\"m\",\"n\":1}`",
+            ],
+        ),
+        ("{callouts: []}", vec!["callouts: none / POST /check to `auth`"]),
+        ("{callouts: [{}, {}]}", vec!["callouts: 2 calls / POST /check to `auth`"]),
+        (
+            "{callouts: [{cluster: keys, method: GET, path: /, headers: {host: a}, nowhere: [me]}]}",
+            vec![
+                "callouts[0].cluster: `keys` / `auth`",
+                "callouts[0].method: `GET` / `POST`",
+                "callouts[0].path: `/` / `/check`",
+                "callouts[0].headers.host: `a` / `auth.test`",
+                "callouts[0].nowhere: `me` nowhere / it in the body",
+            ],
+        ),
+        (
+            "{callouts: [{json: {who: you}, body: x, bodyContains: [y]}]}",
+            vec![
+                "callouts[0].json.who: `\"you\"` / `\"me\"`",
+                "callouts[0].body: `x` / `{\"who\":\"me\"}`",
+                "callouts[0].bodyContains: `y` / `{\"who\":\"me\"}`",
             ],
         ),
         (

@@ -10,11 +10,12 @@ use serde_json::Value;
 use super::abi::properties::{Sight, lookup};
 use super::chain::{At, Chain, Iteration, Level, Source};
 use super::client::Client;
+use super::guest::Action;
 use super::headers::HeaderMap;
 use super::profile::Switches;
 use super::router::{Event, Router, Sent, events};
 use super::stream::{Direction, StreamInfo};
-use super::worker::Worker;
+use super::worker::{Place, Worker};
 use super::world::World;
 use crate::plan;
 use crate::report::{LogLine, Observed, Response, UpstreamRequest};
@@ -57,6 +58,8 @@ pub(crate) struct Exchange<'p> {
     /// Nothing moves any more.
     pub(crate) over: bool,
     world: Rc<RefCell<World>>,
+    /// What its filters asked for in the name of other exchanges' streams.
+    pub(crate) foreign: Vec<(Place, Action)>,
     finished: bool,
     problem: Option<String>,
 }
@@ -116,6 +119,7 @@ impl<'p> Exchange<'p> {
             client,
             over: false,
             world,
+            foreign: Vec::new(),
             finished: false,
             problem: None,
         }
@@ -287,11 +291,12 @@ impl<'p> Exchange<'p> {
             local_reply: self.client.local_reply,
             reset: self.client.reset,
         };
+        let callouts = self.world.borrow_mut().callouts.take_made(info.exchange);
         let sent = self.router.sent.iter().filter(|sent| sent.complete);
         Ok(Observed {
             name: self.plan.name.clone(),
             upstream: sent.map(upstream_request).collect(),
-            callouts: Vec::new(),
+            callouts,
             response,
             properties,
             metrics: self.metrics(),
@@ -302,18 +307,23 @@ impl<'p> Exchange<'p> {
 
 fn upstream_request(sent: &Sent) -> UpstreamRequest {
     let (body, body_base64) = body(sent.body.clone());
-    let mut headers = pairs(&sent.headers);
-    if let Some(host) = sent.headers.text(":authority") {
-        headers.insert(0, ("host".to_owned(), host));
-    }
     UpstreamRequest {
         method: sent.headers.text(":method").unwrap_or_default(),
         path: sent.headers.text(":path").unwrap_or_default(),
-        headers,
+        headers: pairs_with_host(&sent.headers),
         body,
         body_base64,
         trailers: sent.trailers.as_ref().map(|map| pairs(&map.borrow())).unwrap_or_default(),
     }
+}
+
+/// Request headers for a report: `host` for the authority.
+pub(crate) fn pairs_with_host(headers: &HeaderMap) -> Vec<(String, String)> {
+    let mut pairs = pairs(headers);
+    if let Some(host) = headers.text(":authority") {
+        pairs.insert(0, ("host".to_owned(), host));
+    }
+    pairs
 }
 
 /// Headers for a report, without pseudo-headers; bytes that are no text become U+FFFD.
@@ -324,7 +334,7 @@ fn pairs(headers: &HeaderMap) -> Vec<(String, String)> {
 }
 
 /// A body as text, or else in base64.
-fn body(bytes: Vec<u8>) -> (Option<String>, Option<String>) {
+pub(crate) fn body(bytes: Vec<u8>) -> (Option<String>, Option<String>) {
     use base64::Engine as _;
     match String::from_utf8(bytes) {
         Ok(text) => (Some(text), None),

@@ -253,22 +253,15 @@ impl Exchange<'_> {
     /// Does what was put off until the VM returned: replies first override what it answered (E14).
     pub(crate) fn perform(&mut self, place: Place, actions: VecDeque<Action>) {
         for action in actions {
+            let Some((level, i)) = self.find(place.slot, action.context()) else {
+                // Of a stream of another exchange (E29), or of none any more.
+                self.foreign.push((place, action));
+                continue;
+            };
             match action {
-                Action::Reply { context, reply } => {
-                    if let Some((level, _)) = self.find(place.slot, context) {
-                        self.local_reply(level, &reply);
-                    }
-                }
-                Action::Continue { context, direction } => {
-                    if let Some((level, i)) = self.find(place.slot, context) {
-                        self.resume(At { level, direction }, i);
-                    }
-                }
-                Action::Close { context } => {
-                    if self.find(place.slot, context).is_some() {
-                        self.reset_client();
-                    }
-                }
+                Action::Reply { reply, .. } => self.local_reply(level, &reply),
+                Action::Continue { direction, .. } => self.resume(At { level, direction }, i),
+                Action::Close { .. } => self.reset_client(),
             }
         }
     }

@@ -6,11 +6,15 @@ use std::rc::Rc;
 
 use wasmtime::{Memory, StoreLimits, TypedFunc};
 
+use super::abi::Tokens;
 use super::abi::version::Version;
 use super::allowance::Work;
+use super::callouts::Due;
+use super::callouts::reply::Part;
 use super::profile::Switches;
 use super::recorder;
 use super::reply::LocalReply;
+use super::scheduler::Key;
 use super::stream::{Direction, StreamContext};
 use super::world::World;
 
@@ -73,8 +77,25 @@ impl Action {
     }
 }
 
+/// A root context's timer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tick {
+    /// Nanoseconds.
+    pub(crate) period: u64,
+    /// The next one.
+    pub(crate) key: Key,
+}
+
+/// What a callout's callback is about, for as long as it runs.
+pub(crate) struct Told {
+    pub(crate) root: u32,
+    pub(crate) part: Part,
+}
+
 /// State of one VM, owned by its store.
 pub(crate) struct GuestState {
+    /// Unique in the world.
+    pub(crate) vm_number: u64,
     pub(crate) world: Rc<RefCell<World>>,
     /// The world's, at hand.
     pub(crate) recorder: recorder::Shared,
@@ -106,8 +127,12 @@ pub(crate) struct GuestState {
     pub(crate) actions: VecDeque<Action>,
     /// Root contexts that were not done when they should have been, and whether they are now.
     pub(crate) ending: BTreeMap<u32, bool>,
-    /// Milliseconds, by root context; absent is off.
-    pub(crate) ticks: BTreeMap<u32, u32>,
+    /// By root context; absent is off.
+    pub(crate) ticks: BTreeMap<u32, Tick>,
+    pub(crate) tokens: Tokens,
+    pub(crate) told: Option<Told>,
+    /// What `proxy_get_status` gives, by root context.
+    pub(crate) statuses: BTreeMap<u32, (u32, String)>,
 }
 
 impl GuestState {
@@ -119,7 +144,9 @@ impl GuestState {
     ) -> Self {
         let recorder = world.borrow().recorder.clone();
         let profile = world.borrow().profile;
+        let vm_number = world.borrow_mut().number_vm();
         Self {
+            vm_number,
             world,
             recorder,
             profile,
@@ -142,6 +169,9 @@ impl GuestState {
             actions: VecDeque::new(),
             ending: BTreeMap::new(),
             ticks: BTreeMap::new(),
+            tokens: Tokens::default(),
+            told: None,
+            statuses: BTreeMap::new(),
         }
     }
 
@@ -164,14 +194,32 @@ impl GuestState {
         self.streams.get_mut(&self.effective).map(|(_, stream)| stream)
     }
 
+    /// The exchange that host functions are about; none in a root context.
+    pub(crate) fn exchange(&self) -> Option<usize> {
+        self.stream().map(|stream| stream.info.borrow().exchange)
+    }
+
+    /// Sets a root context's timer anew; `None` is off.
+    pub(crate) fn set_tick(&mut self, root: u32, period: Option<u64>) {
+        let mut world = self.world.borrow_mut();
+        let world = &mut *world;
+        if let Some(tick) = self.ticks.remove(&root) {
+            world.agenda.cancel(tick.key);
+        }
+        let Some(period) = period else { return };
+        let due = Due::Tick { vm: self.vm_number, root };
+        if let Some(key) = world.agenda.schedule(world.now.saturating_add(period), due) {
+            self.ticks.insert(root, Tick { period, key });
+        }
+    }
+
     /// Writes a line in the name of the plugin that is running. The allocator runs for the VM, and so
     /// does what runs before there is any root context.
     pub(crate) fn log(&self, level: u32, text: &str) {
         let allocating = self.phase == Phase::Allocating;
         let plugin = self.plugin().filter(|_| !allocating);
         let name = plugin.map_or("vm", |plugin| plugin.name.as_str());
-        let stream = self.stream().filter(|_| !allocating);
-        let exchange = stream.map(|s| s.info.borrow().exchange);
+        let exchange = self.exchange().filter(|_| !allocating);
         self.world.borrow_mut().log(level, name, exchange, text);
     }
 }

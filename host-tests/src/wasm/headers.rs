@@ -4,6 +4,8 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use base64::Engine as _;
+
 /// Names that Envoy keeps at most once: adding one that is there appends to its value (E11).
 const INLINE: [&[u8]; 21] = [
     b":authority",
@@ -71,11 +73,29 @@ impl HeaderMap {
         map
     }
 
+    /// Request headers as a filter gives them for a call.
+    pub(crate) fn of_call(pairs: &[(Vec<u8>, Vec<u8>)]) -> Self {
+        let mut map = Self { entries: Vec::new(), is_request: true };
+        pairs.iter().for_each(|(name, value)| map.add(name, value));
+        map
+    }
+
+    /// Adds a gRPC call's metadata; binary values travel in base64.
+    pub(crate) fn add_call_metadata(&mut self, pairs: &[(Vec<u8>, Vec<u8>)]) {
+        for (name, value) in pairs {
+            if name.to_ascii_lowercase().ends_with(b"-bin") {
+                self.add(name, base64::engine::general_purpose::STANDARD.encode(value).as_bytes());
+            } else {
+                self.add(name, value);
+            }
+        }
+    }
+
     pub(crate) fn shared(self) -> SharedMap {
         Rc::new(RefCell::new(self))
     }
 
-    fn extend(&mut self, headers: &[(String, Vec<u8>)]) {
+    pub(crate) fn extend(&mut self, headers: &[(String, Vec<u8>)]) {
         for (name, value) in headers {
             self.add(name.as_bytes(), value);
         }

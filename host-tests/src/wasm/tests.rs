@@ -7,8 +7,10 @@ mod abi;
 mod bad;
 mod bodies;
 mod both_hosts;
+mod callouts;
 mod clusters;
 mod failures;
+mod grpc;
 pub(crate) mod guest;
 mod headers;
 mod profiles;
@@ -17,12 +19,13 @@ mod resets;
 mod router;
 mod sharing;
 mod start;
+mod ticks;
 mod vms;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::plan::Plan;
-use crate::report::{Observed, Report};
+use crate::report::{HOST, Observed, Report};
 use guest::guest;
 
 /// A filter's name, its callbacks with their instructions, and more of its link as YAML flow.
@@ -72,9 +75,10 @@ impl<'a> Chain<'a> {
     }
 }
 
-/// What the filters logged, in order.
+/// What the filters logged, in order, without what the host says itself.
 fn messages(observed: &Observed) -> Vec<&str> {
-    observed.logs.iter().map(|line| line.message.as_str()).collect()
+    let of_filters = observed.logs.iter().filter(|line| line.filter != HOST);
+    of_filters.map(|line| line.message.as_str()).collect()
 }
 
 /// The same, with the filters' names in front.

@@ -11,8 +11,10 @@ use wasmtime::{
 };
 
 use super::abi::version::Version;
+use super::callouts::reply::Part;
 use super::engine::{Program, Runtime, plain};
-use super::guest::{Action, GuestState, Phase, PluginInfo, Thread, VmInfo};
+use super::guest::{Action, GuestState, Phase, PluginInfo, Thread, Told, VmInfo};
+use super::headers::SharedMap;
 use super::recorder::{Number, Numbers};
 use super::stream::{Direction, StreamContext};
 use super::world::World;
@@ -50,6 +52,19 @@ enum Headers {
     /// ABI 0.1.0 tells it nothing of the end.
     Of010(TypedFunc<(u32, u32), u32>),
 }
+/// What a callout's parts are told with.
+const GRPC: [&str; 4] = [
+    "proxy_on_grpc_receive_initial_metadata",
+    "proxy_on_grpc_receive",
+    "proxy_on_grpc_receive_trailing_metadata",
+    "proxy_on_grpc_close",
+];
+
+/// Root, token, numbers of headers, bytes, trailers.
+type Answered = TypedFunc<(u32, u32, u32, u32, u32), ()>;
+
+/// Root, token, and a number.
+type GrpcPart = TypedFunc<(u32, u32, u32), ()>;
 
 /// The callbacks that the module has. A missing one means Continue, or true.
 struct Callbacks {
@@ -61,6 +76,8 @@ struct Callbacks {
     headers: [Option<Headers>; 2],
     body: [Option<Piece>; 2],
     trailers: [Option<TypedFunc<(u32, u32), u32>>; 2],
+    on_http_call_response: Option<Answered>,
+    on_grpc: [Option<GrpcPart>; 4],
     on_log: Option<TypedFunc<u32, ()>>,
     on_done: Option<TypedFunc<u32, u32>>,
     on_delete: Option<TypedFunc<u32, ()>>,
@@ -273,14 +290,20 @@ impl Vm {
         let delete = self.callbacks.on_delete.clone();
         let deleted = self.call("proxy_on_delete", delete, root, root, ());
         let state = self.store.data_mut();
-        state.ticks.remove(&root);
+        state.set_tick(root, None);
         state.roots.remove(&root);
         deleted
     }
 
+    /// A tick, and the timer set for the next.
     pub(crate) fn on_tick(&mut self, root: u32) -> Result<(), Failed> {
         let tick = self.callbacks.on_tick.clone();
-        self.call("proxy_on_tick", tick, root, root, ())
+        let wanted = tick.is_some();
+        let result = self.call("proxy_on_tick", tick, root, root, ());
+        let state = self.store.data_mut();
+        let period = state.ticks.get(&root).map(|tick| tick.period);
+        state.set_tick(root, period.filter(|_| wanted && result.is_ok()));
+        result
     }
 
     /// Only if the context is still there; it may be one of another VM in the same place before.
@@ -292,9 +315,63 @@ impl Vm {
         self.call("proxy_on_queue_ready", ready, root, (root, queue), ())
     }
 
-    /// The tick period of a root context in milliseconds.
-    pub(crate) fn tick_period(&self, root: u32) -> Option<u32> {
-        self.store.data().ticks.get(&root).copied()
+    /// Tells a root context what came of its callout.
+    pub(crate) fn on_callout(&mut self, root: u32, token: u32, part: Part) -> Result<(), Failed> {
+        let state = self.store.data_mut();
+        if !state.roots.contains_key(&root) {
+            // It has ended (E20).
+            return Ok(());
+        }
+        match &part {
+            Part::Broken { status, message } => {
+                state.statuses.insert(root, (*status, (*message).to_owned()));
+            }
+            Part::Closed { status, message } => {
+                state.statuses.insert(root, (*status, message.clone()));
+            }
+            _ => {}
+        }
+        let size = |map: &SharedMap| number(map.borrow().len());
+        let http = |headers, body, trailers| (root, token, headers, body, trailers);
+        let (which, argument) = match &part {
+            Part::Http { headers, body, trailers } => {
+                let trailers = trailers.as_ref().map_or(0, size);
+                (None, http(size(headers), number(body.len()), trailers))
+            }
+            Part::Broken { .. } => (None, http(0, 0, 0)),
+            Part::InitialMetadata(map) => (Some(0), http(size(map), 0, 0)),
+            Part::Message(message) => (Some(1), http(number(message.len()), 0, 0)),
+            Part::TrailingMetadata(map) => (Some(2), http(size(map), 0, 0)),
+            Part::Closed { status, .. } => (Some(3), http(*status, 0, 0)),
+        };
+        state.told = Some(Told { root, part });
+        let result = match which {
+            None => {
+                let function = self.callbacks.on_http_call_response.clone();
+                self.call("proxy_on_http_call_response", function, root, argument, ())
+            }
+            Some(which) => {
+                let function = self.callbacks.on_grpc.get(which).cloned().flatten();
+                let name = GRPC.get(which).copied().unwrap_or_default();
+                self.call(name, function, root, (root, token, argument.2), ())
+            }
+        };
+        let state = self.store.data_mut();
+        state.told = None;
+        if let Some((_, message)) = state.statuses.get_mut(&root) {
+            message.clear();
+        }
+        result
+    }
+
+    /// The VM's number, unique in the world.
+    pub(crate) fn number(&self) -> u64 {
+        self.store.data().vm_number
+    }
+
+    /// The tick period of a root context in nanoseconds.
+    pub(crate) fn tick_period(&self, root: u32) -> Option<u64> {
+        self.store.data().ticks.get(&root).map(|tick| tick.period)
     }
 
     /// What host functions asked for during the last call.
@@ -418,6 +495,13 @@ impl Callbacks {
                 export(store, instance, "proxy_on_request_trailers")?,
                 export(store, instance, "proxy_on_response_trailers")?,
             ],
+            on_http_call_response: export(store, instance, "proxy_on_http_call_response")?,
+            on_grpc: [
+                export(store, instance, GRPC[0])?,
+                export(store, instance, GRPC[1])?,
+                export(store, instance, GRPC[2])?,
+                export(store, instance, GRPC[3])?,
+            ],
             on_log: export(store, instance, "proxy_on_log")?,
             on_done: export(store, instance, "proxy_on_done")?,
             on_delete: export(store, instance, "proxy_on_delete")?,
@@ -446,6 +530,10 @@ fn export<P: WasmParams, R: WasmResults>(
     let Some(function) = instance.get_func(&mut *store, name) else { return Ok(None) };
     let typed = function.typed(&*store).map_err(plain);
     typed.map(Some).with_context(|| format!("export `{name}` has another signature than the ABI"))
+}
+
+fn number(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 /// What a call that began with `fuel` has used of it.

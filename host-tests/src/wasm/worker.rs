@@ -224,14 +224,29 @@ impl Worker {
         }
     }
 
-    /// Every running plugin with a tick, and its period in milliseconds.
-    pub(crate) fn tickers(&self) -> Vec<(Place, u32)> {
-        let ticker = |index: usize| {
-            let place = self.place(index)?;
-            let vm = self.slots.get(place.slot)?.vm.as_ref()?;
-            Some((place, vm.tick_period(place.root)?))
+    /// Where root context `root` of the VM with this number lives; `None` if that VM is gone.
+    pub(crate) fn root(&self, vm: u64, root: u32) -> Option<Place> {
+        let slot = self.slot_of(vm)?;
+        let plugin = self.plugins.iter().position(|p| (p.slot, p.root) == (slot, root))?;
+        Some(Place { plugin, slot, root })
+    }
+
+    pub(crate) fn has_vm(&self, vm: u64) -> bool {
+        self.slot_of(vm).is_some()
+    }
+
+    fn slot_of(&self, vm: u64) -> Option<usize> {
+        let is = |slot: &Slot| slot.vm.as_ref().is_some_and(|running| running.number() == vm);
+        self.slots.iter().position(is)
+    }
+
+    /// Every plugin with a tick, and its period in nanoseconds.
+    pub(crate) fn tickers(&self) -> Vec<(String, u64)> {
+        let period = |plugin: &Plugin| {
+            let vm = self.slots.get(plugin.slot)?.vm.as_ref()?;
+            Some((plugin.info.name.clone(), vm.tick_period(plugin.root)?))
         };
-        (0..self.plugins.len()).filter_map(ticker).collect()
+        self.plugins.iter().filter_map(period).collect()
     }
 
     /// Ends every plugin whose VM runs, the last one first. One that is not done yet stays.

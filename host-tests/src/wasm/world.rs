@@ -7,8 +7,10 @@ use std::collections::BTreeMap;
 
 use super::abi::Status;
 use super::allowance::Allowance;
+use super::callouts::{Callouts, Due};
 use super::profile::{self, Switches};
 use super::recorder;
+use super::scheduler::Scheduler;
 use super::shared::{Queues, SharedData};
 
 /// Nanoseconds since 1970; of 2026-01-01T00:00:00Z, when a scenario names no clock.
@@ -44,10 +46,14 @@ pub(crate) struct World {
     /// Lines and bytes in this run.
     logged: (usize, usize),
     log_full: bool,
+    /// What is to come.
+    pub(crate) agenda: Scheduler<Due>,
+    pub(crate) callouts: Callouts,
     pub(crate) shared: SharedData,
     pub(crate) queues: Queues,
     pub(crate) vms: VmCounts,
     pub(crate) allowance: Allowance,
+    vm_numbers: u64,
     /// What filters do is recorded here, if somebody asked.
     pub(crate) recorder: recorder::Shared,
     /// The host that is mirrored.
@@ -63,15 +69,24 @@ impl World {
             lines: Vec::new(),
             logged: (0, 0),
             log_full: false,
+            agenda: Scheduler::default(),
+            callouts: Callouts::default(),
             shared: SharedData::default(),
             queues: Queues::default(),
             vms: VmCounts::default(),
             allowance: Allowance::default(),
+            vm_numbers: 0,
             recorder: None,
             profile: &profile::ENVOY,
             metrics: Metrics::default(),
             random: 0x746f_6c6c_6761_7465,
         }
+    }
+
+    /// The number of the next VM.
+    pub(crate) fn number_vm(&mut self) -> u64 {
+        self.vm_numbers += 1;
+        self.vm_numbers
     }
 
     /// Writes a line, unless there are too many; one that is too long loses its end.

@@ -1,6 +1,8 @@
 //! Body buffers and configurations.
 
 use super::{Answer, Cx, Status};
+use crate::wasm::callouts::reply::Part;
+use crate::wasm::guest::GuestState;
 use crate::wasm::profile::SetBuffer;
 use crate::wasm::stream::{Direction, Lane, StreamContext, View};
 
@@ -9,10 +11,12 @@ enum Buffer {
     Body(Direction),
     /// The answer to an HTTP callout.
     CalloutBody,
+    /// A message of a gRPC callout.
+    GrpcMessage,
     VmConfiguration,
     PluginConfiguration,
-    /// Of TCP connections, gRPC messages and foreign calls: outside of their callbacks always there,
-    /// and always empty.
+    /// Of TCP connections and foreign calls: outside of their callbacks always there, and always
+    /// empty. So are gRPC messages.
     Other,
 }
 
@@ -51,12 +55,18 @@ pub(super) fn set_bytes(
     let state = cx.state();
     let direction = match which(buffer)? {
         Buffer::Body(direction) => direction,
-        Buffer::CalloutBody => return Err(Status::NotFound.into()),
+        // What a callout brought is for reading.
+        Buffer::CalloutBody => {
+            told(state, buffer).ok_or(Status::NotFound)?;
+            return Err(Status::BadArgument.into());
+        }
         Buffer::PluginConfiguration => {
             plugin_configuration(cx)?;
             return Err(Status::BadArgument.into());
         }
-        Buffer::VmConfiguration | Buffer::Other => return Err(Status::BadArgument.into()),
+        Buffer::VmConfiguration | Buffer::GrpcMessage | Buffer::Other => {
+            return Err(Status::BadArgument.into());
+        }
     };
     let unavailable =
         if state.profile.body_not_found { Status::NotFound } else { Status::BadArgument };
@@ -98,7 +108,8 @@ fn which(buffer: u32) -> Result<Buffer, Status> {
     Ok(match buffer {
         0 => Buffer::Body(Direction::Request),
         1 => Buffer::Body(Direction::Response),
-        2 | 3 | 5 | 8 => Buffer::Other,
+        2 | 3 | 8 => Buffer::Other,
+        5 => Buffer::GrpcMessage,
         4 => Buffer::CalloutBody,
         6 => Buffer::VmConfiguration,
         7 => Buffer::PluginConfiguration,
@@ -124,11 +135,25 @@ fn with<T>(cx: &Cx<'_>, buffer: u32, read: impl FnOnce(&[u8]) -> T) -> Result<T,
                 bytes => Ok(read(bytes.unwrap_or_default())),
             }
         }
-        Buffer::CalloutBody => Err(Status::NotFound),
+        Buffer::CalloutBody => told(state, buffer).map(read).ok_or(Status::NotFound),
+        Buffer::GrpcMessage => match told(state, buffer) {
+            None if state.profile.body_not_found => Err(Status::NotFound),
+            message => Ok(read(message.unwrap_or_default())),
+        },
         Buffer::VmConfiguration => Ok(read(&state.vm.config)),
         Buffer::PluginConfiguration => Ok(read(plugin_configuration(cx)?)),
         Buffer::Other if state.profile.body_not_found => Err(Status::NotFound),
         Buffer::Other => Ok(read(&[])),
+    }
+}
+
+/// What the root context is told of a callout right now.
+fn told(state: &GuestState, buffer: u32) -> Option<&[u8]> {
+    let told = state.told.as_ref().filter(|told| told.root == state.root())?;
+    match (buffer, &told.part) {
+        (4, Part::Http { body, .. }) => Some(body),
+        (5, Part::Message(message)) => Some(message),
+        _ => None,
     }
 }
 

@@ -32,13 +32,12 @@ pub(super) fn get_time(cx: &mut Cx<'_>, to: u32) -> Answer {
     cx.put_u64(to, now)
 }
 
-/// `proxy_set_tick_period_milliseconds`: 0 is off; always of the root context.
+/// `proxy_set_tick_period_milliseconds`: 0 is off; always of the root context, whose timer starts
+/// anew, also with the same period.
 pub(super) fn set_tick_period(cx: &mut Cx<'_>, period: u32) -> Answer {
     let root = cx.state().root();
-    match period {
-        0 => cx.state_mut().ticks.remove(&root),
-        _ => cx.state_mut().ticks.insert(root, period),
-    };
+    let period = (period > 0).then(|| u64::from(period) * 1_000_000);
+    cx.state_mut().set_tick(root, period);
     Ok(())
 }
 
@@ -75,9 +74,8 @@ pub(super) fn continue_stream(cx: &mut Cx<'_>, stream: u32) -> Answer {
         _ => return Err(Status::BadArgument.into()),
     };
     let context = cx.state().effective;
-    let Some(stream) = cx.state_mut().stream_mut() else {
-        return Err(Status::BadArgument.into());
-    };
+    // In a root context there is nothing to continue, which is well, as in Envoy.
+    let Some(stream) = cx.state_mut().stream_mut() else { return Ok(()) };
     stream.access.request = Access { body: View::None, ..Access::default() };
     cx.keep(0)?;
     cx.state_mut().actions.push_back(Action::Continue { context, direction });
@@ -127,10 +125,13 @@ pub(super) fn close_stream(cx: &mut Cx<'_>, stream: u32) -> Answer {
     }
 }
 
-/// `proxy_get_status`: of the last callout; none has been answered.
+/// `proxy_get_status`: of the root context's last callout that failed. The code stays, as in Envoy;
+/// the message is there only in the callback.
 pub(super) fn get_status(cx: &mut Cx<'_>, to_code: u32, to: u32, to_size: u32) -> Answer {
-    cx.put_u32(to_code, 0)?;
-    cx.give(&[], to, to_size)
+    let root = cx.state().root();
+    let (code, message) = cx.state().statuses.get(&root).cloned().unwrap_or_default();
+    cx.put_u32(to_code, code)?;
+    cx.give(message.as_bytes(), to, to_size)
 }
 
 /// `proxy_send_local_response`: done after the call returns; Ok even when it is too late (E14).

@@ -2,6 +2,8 @@
 
 use super::version::Version;
 use super::{Answer, Cx, Status};
+use crate::wasm::callouts::reply::Part;
+use crate::wasm::guest::GuestState;
 use crate::wasm::headers::{HeaderMap, SharedMap, from_wire};
 use crate::wasm::stream::{Direction, StreamContext, View};
 
@@ -107,7 +109,7 @@ fn which(map: u32) -> Result<Option<Which>, Status> {
         1 => (Direction::Request, true),
         2 => (Direction::Response, false),
         3 => (Direction::Response, true),
-        // Maps of callouts, none of which has been answered.
+        // Maps of callouts, which nobody may write.
         4..=7 => return Ok(None),
         _ => return Err(Status::BadArgument),
     };
@@ -122,9 +124,8 @@ fn readable(cx: &Cx<'_>, map: u32) -> Result<Option<SharedMap>, Status> {
 }
 
 fn found(cx: &Cx<'_>, map: u32) -> Result<Option<SharedMap>, Status> {
-    let (Some(which), Some(stream)) = (which(map)?, cx.state().stream()) else {
-        return Ok(None);
-    };
+    let Some(which) = which(map)? else { return Ok(told(cx.state(), map)) };
+    let Some(stream) = cx.state().stream() else { return Ok(None) };
     if stream.logging {
         let info = stream.info.borrow();
         return Ok(match (which.direction, which.trailers) {
@@ -136,6 +137,17 @@ fn found(cx: &Cx<'_>, map: u32) -> Result<Option<SharedMap>, Status> {
         });
     }
     Ok(in_phase(stream, &which))
+}
+
+/// A map of the callout that the root context is told of right now.
+fn told(state: &GuestState, map: u32) -> Option<SharedMap> {
+    let told = state.told.as_ref().filter(|told| told.root == state.root())?;
+    match (map, &told.part) {
+        (4, Part::InitialMetadata(map)) | (5, Part::TrailingMetadata(map)) => Some(map.clone()),
+        (6, Part::Http { headers, .. }) => Some(headers.clone()),
+        (7, Part::Http { trailers, .. }) => trailers.clone(),
+        _ => None,
+    }
 }
 
 /// The map for writing. Asking for trailers in the last body callback makes them (E9).

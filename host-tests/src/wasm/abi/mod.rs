@@ -10,6 +10,7 @@ mod control;
 mod foreign;
 mod headers;
 mod metrics;
+pub(crate) use callouts::Tokens;
 pub(crate) mod properties;
 mod shared;
 pub(crate) mod version;
@@ -28,6 +29,7 @@ const MOST_BYTES: u32 = 1 << 30;
 pub(crate) enum Status {
     NotFound = 1,
     BadArgument = 2,
+    ParseFailure = 4,
     InvalidMemoryAccess = 6,
     Empty = 7,
     CasMismatch = 8,

@@ -147,7 +147,7 @@ fn by_the_specification_a_root_context_goes_on_until_it_is_done() {
     let chain = Chain { filters: vec![("a", &callbacks, "")], scenario: "profile: spec" };
     let report = chain.run(&[EXCHANGE]).unwrap();
     let said = outside(&report);
-    assert_eq!(said[4..], ["a tick", "a 0", "a tick", "a 0", "a delete", "a delete"]);
+    assert_eq!(said[4..], ["a tick", "a 0", "a delete", "a tick", "a 0", "a delete"]);
     // One that never says so is left behind after a minute.
     let never: &[_] = &[
         ("on_configure", "(drop (call $tick (i32.const 1000))) (i32.const 1)"),

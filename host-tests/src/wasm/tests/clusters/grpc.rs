@@ -88,7 +88,6 @@ fn streamed(answer: &str) -> Vec<String> {
 }
 
 #[test]
-#[ignore = "the wasmtime host makes no callouts yet"]
 fn e19_a_call_that_cannot_be_made_has_a_status() {
     let call = |cluster: &str, metadata: &str, timeout: &str| {
         format!(
@@ -111,7 +110,6 @@ fn e19_a_call_that_cannot_be_made_has_a_status() {
 }
 
 #[test]
-#[ignore = "the wasmtime host makes no callouts yet"]
 fn e19_a_call_arrives_with_metadata_and_timeout() {
     let seen = events(&call(), "{grpc: {messages: [yes]}}");
     let [call] = seen.callouts.as_slice() else { panic!("{seen:?}") };
@@ -132,7 +130,6 @@ fn e19_a_call_arrives_with_metadata_and_timeout() {
 }
 
 #[test]
-#[ignore = "the wasmtime host makes no callouts yet"]
 fn e19_a_stream_arrives_without_a_timeout() {
     let code = [stream(), send("", true)].concat();
     let seen = events(&code, "{grpc: {}}");
@@ -142,7 +139,6 @@ fn e19_a_stream_arrives_without_a_timeout() {
 }
 
 #[test]
-#[ignore = "the wasmtime host makes no callouts yet"]
 fn e19_a_call_ends_in_one_message_or_one_status() {
     for (answer, expected) in [
         ("{grpc: {messages: [yes]}}", &["message", "5", "3", "yes"][..]),
@@ -170,7 +166,6 @@ fn e19_a_call_ends_in_one_message_or_one_status() {
 }
 
 #[test]
-#[ignore = "the wasmtime host makes no callouts yet"]
 fn e19_a_timeout_is_unavailable() {
     for answer in ["{never: true}", "{grpc: {messages: [yes]}, delayMs: 2000}"] {
         let expected = ["close", "5", "14", "14", "upstream request timeout{response_timeout}"];
@@ -179,7 +174,6 @@ fn e19_a_timeout_is_unavailable() {
 }
 
 #[test]
-#[ignore = "the wasmtime host makes no callouts yet"]
 fn e19_an_answer_that_is_no_grpc_has_the_status_of_its_http_status() {
     for (answer, status) in [
         ("{status: 400, body: x}", "13"),
@@ -201,7 +195,6 @@ fn e19_an_answer_that_is_no_grpc_has_the_status_of_its_http_status() {
 }
 
 #[test]
-#[ignore = "the wasmtime host makes no callouts yet"]
 fn e19_a_message_has_no_metadata_and_the_status_is_ok() {
     let message = format!(
         "(call $map (i32.const 4)) (call $map (i32.const 5))
@@ -215,7 +208,6 @@ fn e19_a_message_has_no_metadata_and_the_status_is_ok() {
 }
 
 #[test]
-#[ignore = "the wasmtime host makes no callouts yet"]
 fn e19_after_the_last_answer_the_service_is_unavailable() {
     let (code, again) = (held(&call()), call());
     let closed = format!("(call $note (local.get $status)) (call $status) {GO_ON}");
@@ -228,7 +220,6 @@ fn e19_after_the_last_answer_the_service_is_unavailable() {
 }
 
 #[test]
-#[ignore = "the wasmtime host makes no callouts yet"]
 fn e19_a_cluster_without_endpoint_fails_at_once_and_yet_closes() {
     let code = format!("{} (i32.const 0)", call());
     let callbacks = [("on_request_headers", &*code), EVENTS[3]];
@@ -239,7 +230,6 @@ fn e19_a_cluster_without_endpoint_fails_at_once_and_yet_closes() {
 }
 
 #[test]
-#[ignore = "the wasmtime host makes no callouts yet"]
 fn e19_a_call_is_cancelled_silently() {
     for end in ["$grpc_cancel", "$grpc_close"] {
         let code = format!(
@@ -254,7 +244,6 @@ fn e19_a_call_is_cancelled_silently() {
 }
 
 #[test]
-#[ignore = "the wasmtime host makes no callouts yet"]
 fn e19_tokens_that_are_nothing_are_not_found_or_of_the_wrong_kind() {
     let of = |function: &str, more: &str| -> String {
         [4, 5, 6]
@@ -268,7 +257,6 @@ fn e19_tokens_that_are_nothing_are_not_found_or_of_the_wrong_kind() {
 }
 
 #[test]
-#[ignore = "the wasmtime host makes no callouts yet"]
 fn e19_outside_of_the_answer_there_is_none() {
     let code = "(call $map (i32.const 4)) (call $map (i32.const 5))
         (call $header (i32.const 4) @\"x\") (call $header (i32.const 5) @\"x\")
@@ -277,7 +265,6 @@ fn e19_outside_of_the_answer_there_is_none() {
 }
 
 #[test]
-#[ignore = "the wasmtime host makes no callouts yet"]
 fn e19_a_stream_is_metadata_messages_metadata_and_a_status() {
     let initial = ["initial", "6", "200", "j"];
     let none = ["initial", "6", "1", "1"];
@@ -309,7 +296,6 @@ fn e19_a_stream_is_metadata_messages_metadata_and_a_status() {
 }
 
 #[test]
-#[ignore = "the wasmtime host makes no callouts yet"]
 fn e19_a_stream_that_fails_has_a_status_too() {
     let none = ["initial", "6", "1", "1"];
     let expected =
@@ -321,7 +307,6 @@ fn e19_a_stream_that_fails_has_a_status_too() {
 }
 
 #[test]
-#[ignore = "the wasmtime host makes no callouts yet"]
 fn e19_after_its_end_a_stream_takes_messages_and_sends_none() {
     for end in [send("end", true), "(call $note (call $grpc_close (global.get $token)))".into()] {
         let twice = "(call $note (call $grpc_close (global.get $token)))";
@@ -334,7 +319,6 @@ fn e19_after_its_end_a_stream_takes_messages_and_sends_none() {
 }
 
 #[test]
-#[ignore = "the wasmtime host makes no callouts yet"]
 fn e19_a_stream_is_cancelled_silently() {
     let cancel = "(call $note (call $grpc_cancel (global.get $token)))";
     let code = [&*stream(), cancel, &*send("more", false), cancel, "(i32.const 0)"].concat();

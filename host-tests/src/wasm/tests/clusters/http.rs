@@ -28,7 +28,6 @@ fn answered(answer: &str, more: &str) -> Vec<String> {
 }
 
 #[test]
-#[ignore = "the wasmtime host makes no callouts yet"]
 fn e17_a_call_that_cannot_be_made_has_a_status() {
     let head = head();
     let without = |name: &str| {
@@ -75,7 +74,6 @@ fn e17_a_call_that_cannot_be_made_has_a_status() {
 }
 
 #[test]
-#[ignore = "the wasmtime host makes no callouts yet"]
 fn e17_a_call_arrives_with_its_headers_and_its_length() {
     let map = map(&[
         (":method", "PUT"),
@@ -101,7 +99,6 @@ fn e17_a_call_arrives_with_its_headers_and_its_length() {
 }
 
 #[test]
-#[ignore = "the wasmtime host makes no callouts yet"]
 fn e17_without_a_body_there_is_no_length_and_what_is_repeated_in_front_is_joined() {
     let map = map(&[
         (":method", "GET"),
@@ -119,7 +116,6 @@ fn e17_without_a_body_there_is_no_length_and_what_is_repeated_in_front_is_joined
 }
 
 #[test]
-#[ignore = "the wasmtime host makes no callouts yet"]
 fn e17_a_timeout_of_nothing_is_none() {
     let code = held(&format!("(call $http @\"auth\" {} @\"\" (i32.const 0))", head()));
     let callback = format!("(call $body (i32.const 4)) {GO_ON}");
@@ -129,7 +125,6 @@ fn e17_a_timeout_of_nothing_is_none() {
 }
 
 #[test]
-#[ignore = "the wasmtime host makes no callouts yet"]
 fn e18_an_answer_is_headers_body_and_trailers() {
     let seen = answered(
         "{status: 401, headers: {x-b: [c, d]}, body: hello, trailers: {x-t: u}}",
@@ -142,7 +137,6 @@ fn e18_an_answer_is_headers_body_and_trailers() {
 }
 
 #[test]
-#[ignore = "the wasmtime host makes no callouts yet"]
 fn e18_without_a_body_or_trailers_there_is_nothing_to_read() {
     let more = "(call $body (i32.const 4)) (call $map (i32.const 7))
         (call $header (i32.const 7) @\"x\")";
@@ -152,7 +146,6 @@ fn e18_without_a_body_or_trailers_there_is_nothing_to_read() {
 }
 
 #[test]
-#[ignore = "the wasmtime host makes no callouts yet"]
 fn e18_an_answer_is_read_and_not_changed() {
     let more = "(call $note (call $map_size (i32.const 6) (i32.const 40)))
         (call $note (call $set_header (i32.const 6) @\"x-a\" @\"b\"))
@@ -164,7 +157,6 @@ fn e18_an_answer_is_read_and_not_changed() {
 }
 
 #[test]
-#[ignore = "the wasmtime host makes no callouts yet"]
 fn e18_a_large_answer_comes_whole_whatever_the_limit() {
     let body = "x".repeat(100_000);
     let callback = format!("(call $note (local.get $body)) {GO_ON}");
@@ -175,7 +167,6 @@ fn e18_a_large_answer_comes_whole_whatever_the_limit() {
 }
 
 #[test]
-#[ignore = "the wasmtime host makes no callouts yet"]
 fn e18_a_timeout_is_an_answer_of_504() {
     let more = "(call $status) (call $map (i32.const 6)) (call $body (i32.const 4))";
     for answer in ["{never: true}", "{body: a, delayMs: 2000}"] {
@@ -197,7 +188,6 @@ fn e18_a_timeout_is_an_answer_of_504() {
 }
 
 #[test]
-#[ignore = "the wasmtime host makes no callouts yet"]
 fn e18_a_reset_is_an_answer_of_503() {
     let more = "(call $status) (call $map (i32.const 6)) (call $body (i32.const 4))";
     assert_eq!(
@@ -217,7 +207,6 @@ fn e18_a_reset_is_an_answer_of_503() {
 }
 
 #[test]
-#[ignore = "the wasmtime host makes no callouts yet"]
 fn e18_an_answer_of_the_wrong_length_is_a_failure_without_headers() {
     let more = "(call $status) (call $header (i32.const 6) @\":status\") (call $map (i32.const 6))
         (call $body (i32.const 4))";
@@ -226,7 +215,6 @@ fn e18_an_answer_of_the_wrong_length_is_a_failure_without_headers() {
 }
 
 #[test]
-#[ignore = "the wasmtime host makes no callouts yet"]
 fn e18_a_cluster_without_endpoint_fails_at_once_and_never_answers() {
     let code = format!("{} (i32.const 0)", call("hi"));
     let callbacks =
@@ -237,7 +225,6 @@ fn e18_a_cluster_without_endpoint_fails_at_once_and_never_answers() {
 }
 
 #[test]
-#[ignore = "the wasmtime host makes no callouts yet"]
 fn after_the_last_answer_there_is_no_healthy_upstream() {
     let again = format!(
         "(call $header (i32.const 6) @\":status\") (call $note (local.get $n)) (call $body (i32.const 4))
@@ -254,7 +241,6 @@ fn after_the_last_answer_there_is_no_healthy_upstream() {
 }
 
 #[test]
-#[ignore = "the wasmtime host makes no callouts yet"]
 fn answers_are_given_in_the_order_of_calls_and_come_when_they_are_due() {
     let code = held(&[call("1"), call("2"), call("3")].concat());
     let callback = format!(
@@ -270,7 +256,6 @@ fn answers_are_given_in_the_order_of_calls_and_come_when_they_are_due() {
 }
 
 #[test]
-#[ignore = "the wasmtime host makes no callouts yet"]
 fn e29_the_answer_comes_to_the_root_context() {
     let callback = format!(
         "(call $note (local.get $id)) (call $header (i32.const 0) @\":path\") (call $map (i32.const 0)) {GO_ON}"
@@ -282,7 +267,6 @@ fn e29_the_answer_comes_to_the_root_context() {
 }
 
 #[test]
-#[ignore = "the wasmtime host makes no callouts yet"]
 fn outside_of_the_answer_there_is_none() {
     let code = "(call $status) (call $map (i32.const 6)) (call $map (i32.const 7))
         (call $header (i32.const 6) @\":status\") (call $note (call $map_size (i32.const 6) (i32.const 40)))
@@ -291,7 +275,6 @@ fn outside_of_the_answer_there_is_none() {
 }
 
 #[test]
-#[ignore = "the wasmtime host makes no callouts yet"]
 fn r6_a_late_answer_finds_its_stream_gone() {
     let log = format!("(global.set $kept (local.get $id)) {}", call("x"));
     let callback = "(call $note (call $effective (global.get $kept)))
@@ -308,7 +291,6 @@ fn r6_a_late_answer_finds_its_stream_gone() {
 }
 
 #[test]
-#[ignore = "the wasmtime host makes no callouts yet"]
 fn a_call_in_on_log_is_answered_after_its_stream() {
     let callbacks = [
         ("on_log", &*call("usage")),
@@ -327,7 +309,6 @@ fn a_call_in_on_log_is_answered_after_its_stream() {
 }
 
 #[test]
-#[ignore = "the wasmtime host makes no callouts yet"]
 fn calls_are_made_in_every_phase() {
     let call = call("");
     let (zero, one) = (format!("{call} (i32.const 0)"), format!("{call} (i32.const 1)"));
@@ -350,7 +331,6 @@ fn calls_are_made_in_every_phase() {
 }
 
 #[test]
-#[ignore = "the wasmtime host makes no callouts yet"]
 fn a_reply_from_an_answer_passes_the_filter_itself() {
     let reply = "(drop (call $effective (global.get $kept))) (call $reply (i32.const 403) @\"no\")";
     let callbacks = [
@@ -365,7 +345,6 @@ fn a_reply_from_an_answer_passes_the_filter_itself() {
 }
 
 #[test]
-#[ignore = "the wasmtime host makes no callouts yet"]
 fn what_is_due_when_the_filter_starts_comes_before_the_first_exchange() {
     let configure = format!("{} (i32.const 1)", call("hello"));
     let callback = "(call $body (i32.const 4))";
@@ -380,7 +359,6 @@ fn what_is_due_when_the_filter_starts_comes_before_the_first_exchange() {
 }
 
 #[test]
-#[ignore = "the wasmtime host makes no callouts yet"]
 fn filters_of_upstreams_call_too_and_routes_do_not_retry_calls() {
     let callback = format!("(call $header (i32.const 6) @\":status\") {GO_ON}");
     let callbacks =
@@ -395,7 +373,6 @@ fn filters_of_upstreams_call_too_and_routes_do_not_retry_calls() {
 }
 
 #[test]
-#[ignore = "the wasmtime host makes no callouts yet"]
 fn filters_of_a_chain_share_the_script_and_nothing_else() {
     let callback = format!("(call $note (local.get $token)) (call $body (i32.const 4)) {GO_ON}");
     let callbacks =

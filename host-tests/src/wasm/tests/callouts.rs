@@ -1,0 +1,405 @@
+//! HTTP callouts (E17, E18, E20, E29).
+
+use super::*;
+
+/// Header pairs as host functions take them, for `@"…"`.
+pub(super) fn pairs(pairs: &[(&str, &str)]) -> String {
+    let mut bytes = u32::try_from(pairs.len()).unwrap().to_le_bytes().to_vec();
+    for text in pairs.iter().flat_map(|(name, value)| [name, value]) {
+        bytes.extend(u32::try_from(text.len()).unwrap().to_le_bytes());
+    }
+    for text in pairs.iter().flat_map(|(name, value)| [name, value]) {
+        bytes.extend(text.as_bytes());
+        bytes.push(0);
+    }
+    bytes.iter().map(|byte| format!("\\{byte:02x}")).collect()
+}
+
+/// A complete request: `GET` of `path`.
+fn get(path: &str) -> String {
+    pairs(&[(":method", "GET"), (":path", path), (":authority", "auth.test")])
+}
+
+/// Instructions that call `auth`, and log the status and the token.
+fn call(path: &str, body: &str, timeout: i32) -> String {
+    format!("(call $http @\"auth\" @\"{}\" @\"{body}\" (i32.const {timeout}))", get(path))
+}
+
+/// Instructions that hold a request until something resumes it.
+fn hold(instructions: &str) -> String {
+    format!("(global.set $kept (local.get $id)) {instructions} (i32.const 1)")
+}
+
+/// Instructions that let a held request go.
+const RESUME: &str = "(drop (call $effective (global.get $kept)))
+     (drop (call $continue (i32.const 0)))";
+
+/// Logs everything that a callback can see of an answer.
+const SHOW: &str = "(call $note (local.get $token)) (call $note (local.get $n))
+     (call $note (local.get $body)) (call $note (local.get $trailers))
+     (call $header (i32.const 6) @\":status\") (call $header (i32.const 6) @\"content-type\")
+     (call $body (i32.const 4)) (call $map (i32.const 7)) (call $status)";
+
+const ONE: &str = "{request: {path: /}, upstream: [{body: fine}]}";
+
+/// A filter that makes one call per request, shows its answer and resumes.
+fn asks(instructions: &str) -> [(&'static str, String); 2] {
+    [
+        ("on_request_headers", hold(instructions)),
+        ("on_http_call_response", format!("{SHOW} {RESUME}")),
+    ]
+}
+
+fn observe(callbacks: &[(&str, String)], callouts: &str) -> Observed {
+    let callbacks: Vec<_> = callbacks.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    let scenario = format!("callouts: {callouts}");
+    Chain { filters: vec![("a", &callbacks, "")], scenario: &scenario }.observe(ONE)
+}
+
+#[test]
+fn e17_a_call_is_made_with_its_length_and_answered_in_the_root_context() {
+    let seen = observe(
+        &asks(&call("/check", "who", 1000)),
+        "{auth: [{status: 201, headers: {content-type: a/b}, body: yes, trailers: {x-t: u}}]}",
+    );
+    assert_eq!(seen.response.status, 200);
+    assert_eq!(seen.callouts.len(), 1);
+    let made = &seen.callouts[0];
+    assert_eq!((&*made.cluster, &*made.method, &*made.path), ("auth", "GET", "/check"));
+    assert_eq!(value(&made.headers, "host"), Some("auth.test"));
+    assert_eq!(value(&made.headers, "content-length"), Some("3"));
+    assert_eq!(made.body.as_deref(), Some("who"));
+    assert_eq!(
+        messages(&seen),
+        ["0", "4", "4", "3", "3", "1", "201", "a/b", "yes", "x-t=u", "0", ""]
+    );
+}
+
+#[test]
+fn e17_what_is_no_request_is_refused() {
+    let try_it = |cluster: &str, headers: &[(&str, &str)], timeout: i32| {
+        let headers = pairs(headers);
+        format!("(call $http @\"{cluster}\" @\"{headers}\" @\"\" (i32.const {timeout}))")
+    };
+    let (method, path, authority) = ((":method", "GET"), (":path", "/"), (":authority", "a"));
+    let calls = [
+        try_it("nobody", &[method, path, authority], 0),
+        try_it("auth", &[path, authority], 0),
+        try_it("auth", &[method, authority], 0),
+        try_it("auth", &[method, path], 0),
+        try_it("auth", &[method, path, authority], -1),
+        // `host` is the authority.
+        try_it("auth", &[method, path, ("host", "a")], 0),
+    ];
+    let callbacks = [("on_request_headers", format!("{} (i32.const 0)", calls.concat()))];
+    let seen = observe(&callbacks, "{auth: [{}, {}]}");
+    assert_eq!(messages(&seen), ["2", "2", "2", "2", "2", "0", "4"]);
+    assert_eq!(seen.callouts.len(), 1);
+}
+
+#[test]
+fn e17_tokens_count_in_fours_per_vm() {
+    let calls = [call("/1", "", 0), call("/2", "", 0), call("/3", "", 0)].concat();
+    let callbacks = [("on_request_headers", format!("{calls} (i32.const 0)"))];
+    let seen = observe(&callbacks, "{auth: [{}, {}, {}]}");
+    assert_eq!(messages(&seen), ["0", "4", "0", "8", "0", "12"]);
+    let paths: Vec<_> = seen.callouts.iter().map(|call| call.path.as_str()).collect();
+    assert_eq!(paths, ["/1", "/2", "/3"]);
+}
+
+#[test]
+fn e18_a_timeout_is_a_response_of_the_router() {
+    let seen = observe(&asks(&call("/", "", 50)), "{auth: [{never: true}]}");
+    assert_eq!(seen.response.status, 200);
+    assert_eq!(
+        messages(&seen),
+        ["0", "4", "4", "3", "24", "0", "504", "text/plain", "upstream request timeout", "0", ""]
+    );
+}
+
+#[test]
+fn e18_a_reset_is_a_response_of_the_router() {
+    let seen = observe(&asks(&call("/", "", 0)), "{auth: [{reset: true}]}");
+    assert_eq!(
+        messages(&seen)[2..],
+        [
+            "4",
+            "3",
+            "85",
+            "0",
+            "503",
+            "text/plain",
+            "upstream connect error or disconnect/reset before headers. reset reason: remote reset",
+            "0",
+            ""
+        ]
+    );
+}
+
+#[test]
+fn e18_a_response_over_the_limit_of_the_client_is_broken() {
+    let callbacks = asks(&call("/", "", 0));
+    let file = std::env::temp_dir().join(format!("tollgate-large-{}", std::process::id()));
+    std::fs::write(&file, vec![b'x'; (32 << 20) + 1]).unwrap();
+    let seen = observe(&callbacks, &format!("{{auth: [{{bodyFile: '{}'}}]}}", file.display()));
+    std::fs::remove_file(file).unwrap();
+    // The maps and the body are not there, but a status is.
+    assert_eq!(messages(&seen)[2..], ["4", "0", "0", "0", "2", "2", "1", "11", "reset"]);
+}
+
+#[test]
+fn e18_a_cluster_without_endpoints_fails_at_once_and_says_no_more() {
+    let calls = format!("{} (i32.const 0)", call("/", "", 0));
+    let callbacks = [
+        ("on_request_headers", calls),
+        ("on_http_call_response", "(call $note (i32.const 99))".into()),
+    ];
+    let seen = observe(&callbacks, "{auth: []}");
+    assert_eq!(messages(&seen), ["10"]);
+    assert_eq!(seen.callouts.len(), 0);
+}
+
+#[test]
+fn e18_behind_the_last_answer_there_is_no_healthy_upstream() {
+    let callbacks = [
+        ("on_request_headers", hold(&[call("/1", "", 0), call("/2", "", 0)].concat())),
+        (
+            "on_http_call_response",
+            format!(
+                "(call $header (i32.const 6) @\":status\") (call $body (i32.const 4))
+                 (if (i32.eq (local.get $token) (i32.const 8)) (then {RESUME}))"
+            ),
+        ),
+    ];
+    let seen = observe(&callbacks, "{auth: [{body: a}]}");
+    let of_filter = |line: &&crate::report::LogLine| line.filter == "a";
+    let lines: Vec<_> = seen.logs.iter().filter(of_filter).map(|line| &*line.message).collect();
+    assert_eq!(lines[4..], ["200", "a", "503", "no healthy upstream"]);
+    let warning = seen.logs.iter().find(|line| line.filter == "host").unwrap();
+    assert_eq!(warning.level, "warn");
+    assert_eq!(
+        warning.message,
+        "callouts.auth: this is call 2, but there is 1 answer: it gets 503 no healthy upstream"
+    );
+}
+
+#[test]
+fn e18_late_answers_come_to_nothing() {
+    let callbacks = asks(&call("/", "", 20));
+    let seen = observe(&callbacks, "{auth: [{delayMs: 300}]}");
+    let times = messages(&seen).iter().filter(|line| **line == "504").count();
+    assert_eq!((times, messages(&seen).contains(&"200")), (1, false));
+}
+
+#[test]
+fn e18_answers_come_in_the_order_of_their_delays() {
+    let calls = [call("/1", "", 0), call("/2", "", 0), call("/3", "", 0)].concat();
+    let callbacks = [
+        ("on_request_headers", hold(&calls)),
+        (
+            "on_http_call_response",
+            format!(
+                "(call $note (local.get $token))
+                 (if (i32.eq (local.get $token) (i32.const 4)) (then {RESUME}))"
+            ),
+        ),
+    ];
+    let seen = observe(&callbacks, "{auth: [{delayMs: 200}, {delayMs: 100}, {}]}");
+    assert_eq!(messages(&seen)[6..], ["12", "8", "4"]);
+    assert_eq!(seen.response.status, 200);
+}
+
+#[test]
+fn e18_nothing_of_an_answer_is_there_after_the_callback() {
+    let callbacks = [
+        ("on_request_headers", hold(&call("/", "", 0))),
+        ("on_http_call_response", RESUME.to_owned()),
+        (
+            "on_response_headers",
+            "(call $header (i32.const 6) @\":status\") (call $body (i32.const 4))
+             (call $note (call $map_size (i32.const 6) (i32.const 24)))
+             (call $note (call $set_header (i32.const 6) @\"a\" @\"b\")) (i32.const 0)"
+                .to_owned(),
+        ),
+    ];
+    let seen = observe(&callbacks, "{auth: [{body: x}]}");
+    assert_eq!(messages(&seen)[2..], ["2", "1", "2", "2"]);
+}
+
+#[test]
+fn e18_an_answer_is_for_reading_only() {
+    let callbacks = [
+        ("on_request_headers", hold(&call("/", "", 0))),
+        (
+            "on_http_call_response",
+            format!(
+                "(call $note (call $set_header (i32.const 6) @\"a\" @\"b\"))
+                 (call $note (call $map_size (i32.const 6) (i32.const 24)))
+                 (call $note (call $set_body (i32.const 4) (i32.const 0) (i32.const 1) @\"b\"))
+                 {RESUME}"
+            ),
+        ),
+    ];
+    let seen = observe(&callbacks, "{auth: [{body: x}]}");
+    assert_eq!(messages(&seen)[2..], ["2", "2", "2"]);
+}
+
+#[test]
+fn e29_an_answer_may_reply_in_the_name_of_a_held_stream() {
+    let callbacks = [
+        ("on_request_headers", hold(&call("/", "", 0))),
+        (
+            "on_http_call_response",
+            "(drop (call $effective (global.get $kept)))
+             (call $reply (i32.const 403) @\"no\")"
+                .to_owned(),
+        ),
+    ];
+    let seen = observe(&callbacks, "{auth: [{status: 401}]}");
+    assert_eq!((seen.response.status, seen.response.local_reply), (403, true));
+    assert_eq!(seen.upstream.len(), 0);
+}
+
+#[test]
+fn e29_a_stream_may_be_held_for_a_second_call_that_the_first_answer_makes() {
+    let second = call("/second", "", 0);
+    let callbacks = [
+        ("on_request_headers", hold(&call("/first", "", 0))),
+        (
+            "on_http_call_response",
+            format!(
+                "(if (i32.eq (local.get $token) (i32.const 4))
+                   (then {second}) (else {RESUME}))"
+            ),
+        ),
+    ];
+    let seen = observe(&callbacks, "{auth: [{}, {}]}");
+    assert_eq!(seen.response.status, 200);
+    let paths: Vec<_> = seen.callouts.iter().map(|call| call.path.as_str()).collect();
+    assert_eq!(paths, ["/first", "/second"]);
+}
+
+#[test]
+fn e29_a_late_answer_finds_no_stream_but_the_root_context() {
+    let callbacks = [
+        (
+            "on_request_headers",
+            format!("(global.set $kept (local.get $id)) {} (i32.const 0)", call("/", "", 0)),
+        ),
+        (
+            "on_http_call_response",
+            "(call $note (local.get $token)) (call $note (call $effective (global.get $kept)))"
+                .to_owned(),
+        ),
+    ];
+    let callbacks: Vec<_> = callbacks.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    let scenario = "callouts: {auth: [{delayMs: 100}, {delayMs: 100}]}";
+    let chain = Chain { filters: vec![("a", &callbacks, "")], scenario };
+    let second = "{advance: 1s, request: {path: /}, upstream: [{body: fine}]}";
+    let report = chain.run(&[ONE, second]).unwrap();
+    assert_eq!(messages(&report.exchanges[0]), ["0", "4"]);
+    // Between the exchanges: the first's answer. The second call is open to the end.
+    assert_eq!(messages(&report.exchanges[1]), ["4", "2", "0", "8"]);
+}
+
+#[test]
+fn e20_calls_open_at_the_end_are_dropped_silently() {
+    let callbacks = [
+        ("on_request_headers", format!("{} (i32.const 0)", call("/x", "", 0))),
+        ("on_http_call_response", "(call $note (i32.const 99))".to_owned()),
+    ];
+    let callbacks: Vec<_> = callbacks.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    let scenario = "callouts: {auth: [{never: true}]}";
+    let report = Chain { filters: vec![("a", &callbacks, "")], scenario }.run(&[ONE]).unwrap();
+    assert_eq!(messages(&report.exchanges[0]), ["0", "4"]);
+    let line = &report.logs[0];
+    assert_eq!((&*line.level, &*line.filter), ("info", "host"));
+    assert_eq!(
+        line.message,
+        "still open at the end: HTTP call 4 of filter `a` to cluster `auth`, GET /x, never \
+         answered and without a timeout"
+    );
+}
+
+#[test]
+fn a_call_from_on_log_is_answered_when_the_stream_is_gone() {
+    let callbacks = [
+        ("on_log", format!("{} (global.set $kept (local.get $id))", call("/usage", "5", 0))),
+        (
+            "on_http_call_response",
+            "(call $note (call $effective (global.get $kept))) (call $body (i32.const 4))"
+                .to_owned(),
+        ),
+    ];
+    let seen = observe(&callbacks, "{auth: [{body: noted}]}");
+    assert_eq!(messages(&seen), ["0", "4", "2", "noted"]);
+    assert_eq!(seen.callouts[0].path, "/usage");
+}
+
+#[test]
+fn a_call_from_on_configure_is_made_on_every_thread_but_not_on_trial() {
+    let callbacks = [
+        ("on_configure", format!("{} (i32.const 1)", call("/keys", "", 0))),
+        ("on_http_call_response", "(call $body (i32.const 4))".to_owned()),
+    ];
+    let callbacks: Vec<_> = callbacks.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    let scenario = "callouts: {auth: [{body: keys}, {body: keys}]}";
+    let report = Chain { filters: vec![("a", &callbacks, "")], scenario }.run(&[ONE]).unwrap();
+    let lines: Vec<_> = report.logs.iter().map(|line| line.message.as_str()).collect();
+    assert_eq!(lines, ["0", "4", "keys"]);
+    assert_eq!(report.exchanges[0].callouts.len(), 2);
+}
+
+#[test]
+fn a_stream_that_waits_for_nothing_is_a_hang_that_says_who_holds_it() {
+    let callbacks = [("on_request_headers", hold(&call("/x", "", 0)))];
+    let callbacks: Vec<_> = callbacks.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    for (callouts, what) in [
+        ("{auth: [{}]}", "filter `a` holds the request headers"),
+        (
+            "{auth: [{never: true}]}",
+            "open: HTTP call 4 of filter `a` to cluster `auth`, GET /x, never answered and \
+             without a timeout",
+        ),
+        ("{auth: [{delayMs: 7200000}]}", "gave up after an hour of virtual time"),
+    ] {
+        let scenario = format!("callouts: {callouts}\nhosts: [wasmtime]");
+        let chain = Chain { filters: vec![("a", &callbacks, "")], scenario: &scenario };
+        let error = format!("{:#}", chain.run(&[ONE]).unwrap_err());
+        assert!(error.contains(what), "{error}");
+    }
+}
+
+#[test]
+fn open_calls_of_a_vm_are_bounded() {
+    let callbacks = [(
+        "on_request_headers",
+        format!(
+            "(local $i i32) (local $ok i32)
+             (loop $again
+               (if (i32.eqz (call $http_call @\"auth\" @\"{}\" @\"\" (i32.const 0) (i32.const 0)
+                     (i32.const 0) (i32.const 24)))
+                 (then (local.set $ok (i32.add (local.get $ok) (i32.const 1)))))
+               (local.set $i (i32.add (local.get $i) (i32.const 1)))
+               (br_if $again (i32.lt_u (local.get $i) (i32.const 1026))))
+             (call $note (local.get $ok)) (i32.const 0)",
+            get("/")
+        ),
+    )];
+    let seen = observe(&callbacks, "{auth: [{}]}\nhosts: [wasmtime]");
+    assert_eq!(messages(&seen)[2], "1024");
+    assert_eq!(messages(&seen)[0], "callout refused: 1024 calls of this VM are open already");
+    assert_eq!(seen.callouts.len(), 1024);
+}
+
+#[test]
+fn a_callout_that_traps_the_vm_ends_its_streams() {
+    let callbacks = [
+        ("on_request_headers", hold(&call("/", "", 0))),
+        ("on_http_call_response", "unreachable".to_owned()),
+    ];
+    let callbacks: Vec<_> = callbacks.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    let scenario = "callouts: {auth: [{}]}";
+    let error = Chain { filters: vec![("a", &callbacks, "")], scenario }.run(&[ONE]).unwrap_err();
+    assert!(format!("{error:#}").contains("holds the request headers"), "{error:#}");
+}
