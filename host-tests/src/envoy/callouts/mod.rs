@@ -19,6 +19,7 @@
 //! | bad headers, negative timeout | 2; also without `:path`, `:method` or `:authority` | made: without metadata, without a limit |
 //! | timeout 0 | no limit | no limit |
 //! | cluster without endpoint | 10, and never a callback | 10, and `on_grpc_close` 14 all the same; a stream's metadata callbacks come inside the call |
+//! | more than 1024 open calls of a cluster | as without an endpoint | as without an endpoint, with `upstream connect error … overflow` |
 //! | empty service name | | Envoy crashes: it reads an empty `GrpcService` |
 //! | tokens | 4, 8, 12 … | 5, 9 … and 6, 10 …; of the wrong kind: 2, unknown: 1 |
 //! | answer | number of headers (`:status` and `x-envoy-upstream-service-time` count), size, number of trailers | a call: `on_grpc_receive` with the last message, or `on_grpc_close`; a stream: initial metadata, messages, trailing metadata, close |
