@@ -1,8 +1,10 @@
 //! The compiled filters: where they are, and that they are never stale.
 //!
 //! [`build`] compiles what a run needs before its first use, once per process; Cargo decides what is
-//! up to date. `TOLLGATE_WASM_DIR` names a folder of prebuilt modules instead, which are then used
-//! as they are.
+//! up to date. `TOLLGATE_WASM_DIR` names a folder of prebuilt modules instead; one that is older than
+//! its sources, where they are there to compare with, is refused.
+
+mod stale;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -61,30 +63,25 @@ pub fn path(name: &str) -> Result<PathBuf, UnknownFilter> {
 /// # Errors
 ///
 /// A module that does not compile (with the compiler's output), a missing target, a prebuilt module
-/// that is not there.
+/// that is not there or is older than its sources.
 pub fn build<'a>(plans: impl IntoIterator<Item = &'a Plan>) -> Result<()> {
     let names: BTreeSet<&str> = plans
         .into_iter()
         .flat_map(|plan| &plan.scenario.chain)
         .filter_map(|link| link.filter.as_deref())
         .collect();
-    if let Some(folder) = prebuilt() {
-        for name in names {
-            let file = path(name)?;
-            if !file.is_file() {
-                bail!("TOLLGATE_WASM_DIR ({}) holds no `{}`", folder.display(), file.display());
-            }
-        }
+    static READY: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    // Held while Cargo runs: whoever comes second waits for the modules.
+    let mut ready = READY.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let missing: Vec<&str> = names.into_iter().filter(|name| !ready.contains(*name)).collect();
+    if missing.is_empty() {
         return Ok(());
     }
-    static BUILT: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
-    // Held while Cargo runs: whoever comes second waits for the modules.
-    let mut built = BUILT.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let missing: Vec<&str> = names.into_iter().filter(|name| !built.contains(*name)).collect();
-    if !missing.is_empty() {
-        cargo_build(&missing)?;
-        built.extend(missing.into_iter().map(str::to_owned));
+    match prebuilt() {
+        Some(folder) => missing.iter().try_for_each(|name| usable(&folder, name))?,
+        None => cargo_build(&missing)?,
     }
+    ready.extend(missing.into_iter().map(str::to_owned));
     Ok(())
 }
 
@@ -103,6 +100,33 @@ pub fn read(file: &Path) -> Result<Vec<u8>> {
 pub fn is_text(file: &Path) -> bool {
     file.extension().is_some_and(|extension| extension == "wat")
 }
+
+/// Whether the prebuilt module of filter `name` is there, and as new as its sources.
+fn usable(folder: &Path, name: &str) -> Result<()> {
+    let file = path(name)?;
+    if !file.is_file() {
+        bail!(
+            "TOLLGATE_WASM_DIR ({}) holds no `{}`: `make build` compiles it into \
+             target/{TARGET}/release",
+            folder.display(),
+            file.display()
+        );
+    }
+    let accepted = std::env::var_os(ALLOW_STALE).is_some_and(|value| !value.is_empty());
+    if !accepted && let Some(source) = stale::newer_source(&file, name, workspace()) {
+        let what = if source.exists() { "is newer" } else { "is gone" };
+        bail!(
+            "`{}` is stale: its source `{}` {what}. Run `make build`, or unset TOLLGATE_WASM_DIR to \
+             have it compiled, or set {ALLOW_STALE}=1 to use it as it is",
+            file.display(),
+            source.display()
+        );
+    }
+    Ok(())
+}
+
+/// Set to use prebuilt modules however old they are.
+const ALLOW_STALE: &str = "TOLLGATE_ALLOW_STALE";
 
 /// The root of this repository, as far as it is still where the tool was compiled.
 pub fn workspace() -> &'static Path {
@@ -136,8 +160,8 @@ fn cargo_build(names: &[&str]) -> Result<()> {
     let root = workspace();
     if !root.join("Cargo.toml").is_file() {
         bail!(
-            "no sources of the filters in `{}`: set TOLLGATE_WASM_DIR to a folder with the compiled \
-             modules ({}.wasm, …)",
+            "the sources of the filters are not in `{}` any more, where this tollgate was built: set \
+             TOLLGATE_WASM_DIR to a folder with the compiled modules ({}.wasm, …)",
             root.display(),
             names.first().copied().unwrap_or_default().replace('-', "_")
         );
@@ -150,7 +174,13 @@ fn cargo_build(names: &[&str]) -> Result<()> {
         .args(names.iter().flat_map(|name| ["--package", name]))
         .stdin(Stdio::null())
         .output()
-        .with_context(|| format!("cannot run `{}` to build the filters", cargo.display()))?;
+        .with_context(|| {
+            format!(
+                "cannot run `{}` to compile the filters: install Rust (rustup), or set \
+                 TOLLGATE_WASM_DIR to a folder with the compiled modules",
+                cargo.display()
+            )
+        })?;
     if output.status.success() {
         return Ok(());
     }

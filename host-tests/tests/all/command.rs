@@ -3,6 +3,7 @@
 mod check;
 mod failures;
 mod init;
+mod modules;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -12,9 +13,15 @@ use crate::{root, yaml_blocks};
 
 /// Runs `tollgate` in the root of the repository.
 fn tollgate(arguments: &[&str], stdin: &str) -> Output {
+    tollgate_with(&[], arguments, stdin)
+}
+
+/// The same with environment variables.
+fn tollgate_with(env: &[(&str, &str)], arguments: &[&str], stdin: &str) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_tollgate"))
         .current_dir(root())
         .args(arguments)
+        .envs(env.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

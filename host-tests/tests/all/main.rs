@@ -11,6 +11,7 @@
 mod command;
 mod configurations;
 mod costs;
+mod docs;
 mod embedded;
 mod foreign;
 mod manifests;

@@ -45,7 +45,8 @@ Exit status:
 
 Environment:
   ENVOY              the Envoy to use with `--host envoy`
-  TOLLGATE_WASM_DIR  a folder of compiled filters (key_check.wasm, …) to use instead of building them
+  TOLLGATE_WASM_DIR  a folder of compiled filters (key_check.wasm, …) to use instead of compiling them;
+                     one that is older than its sources is refused, unless TOLLGATE_ALLOW_STALE=1
   NO_COLOR           no colours, unless with `--color always`
 
 Start with `tollgate init my-tests`, then `tollgate test my-tests`.";
