@@ -1,7 +1,7 @@
 //! One exchange from the client's first byte to `on_delete`.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use anyhow::bail;
@@ -85,6 +85,7 @@ impl<'p> Exchange<'p> {
         let info = StreamInfo {
             exchange: index,
             filter_state: BTreeMap::new(),
+            read_only: BTreeSet::new(),
             overrides: Rc::clone(&surroundings.overrides),
             request_headers: Rc::clone(&headers),
             response_headers: None,
@@ -93,6 +94,7 @@ impl<'p> Exchange<'p> {
             response_bytes: 0,
             started: world.borrow().now,
             attempts: 0,
+            endpoints: plan.upstream.len() as u64,
             host_metadata: None,
             code: None,
             code_details: None,

@@ -133,6 +133,8 @@ pub(crate) struct GuestState {
     pub(crate) told: Option<Told>,
     /// What `proxy_get_status` gives, by root context.
     pub(crate) statuses: BTreeMap<u32, (u32, String)>,
+    /// Properties that plugins declared, by root context and path; whether they can be set only once.
+    pub(crate) declared: BTreeMap<(u32, Vec<u8>), bool>,
 }
 
 impl GuestState {
@@ -168,6 +170,7 @@ impl GuestState {
             effective: 0,
             actions: VecDeque::new(),
             ending: BTreeMap::new(),
+            declared: BTreeMap::new(),
             ticks: BTreeMap::new(),
             tokens: Tokens::default(),
             told: None,

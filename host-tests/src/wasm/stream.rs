@@ -1,7 +1,7 @@
 //! What host functions see of an exchange.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use serde_json::Value;
@@ -98,6 +98,8 @@ pub(crate) struct StreamInfo {
     pub(crate) exchange: usize,
     /// By full name: `wasm.` and the path that the guest gave (E27).
     pub(crate) filter_state: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// Keys of it that cannot be set again.
+    pub(crate) read_only: BTreeSet<Vec<u8>>,
     /// What the scenario says attributes are, by dotted path.
     pub(crate) overrides: Rc<BTreeMap<String, Value>>,
     pub(crate) request_headers: SharedMap,
@@ -108,6 +110,8 @@ pub(crate) struct StreamInfo {
     /// Nanoseconds since 1970.
     pub(crate) started: u64,
     pub(crate) attempts: u32,
+    /// Scripted upstreams.
+    pub(crate) endpoints: u64,
     /// Endpoint metadata of the current attempt.
     pub(crate) host_metadata: Option<Metadata>,
     pub(crate) code: Option<u16>,

@@ -14,6 +14,7 @@ mod grpc;
 pub(crate) mod guest;
 mod headers;
 mod profiles;
+mod properties;
 mod replies;
 mod resets;
 mod router;

@@ -4,6 +4,7 @@
 //!
 //! A function that a module imports and that is not here is a link error with its name.
 
+mod attributes;
 mod buffers;
 mod callouts;
 mod control;
@@ -29,6 +30,7 @@ const MOST_BYTES: u32 = 1 << 30;
 pub(crate) enum Status {
     NotFound = 1,
     BadArgument = 2,
+    SerializationFailure = 3,
     ParseFailure = 4,
     InvalidMemoryAccess = 6,
     Empty = 7,
