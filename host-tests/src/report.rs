@@ -113,3 +113,12 @@ pub struct LogLine {
     /// Its text.
     pub message: String,
 }
+
+/// What the host says of call number `call` of a cluster that has fewer answers.
+pub(crate) fn used_up(cluster: &str, call: usize, answers: usize) -> String {
+    let had = match answers {
+        1 => "there is 1 answer".to_owned(),
+        n => format!("there are {n} answers"),
+    };
+    format!("callouts.{cluster}: this is call {call}, but {had}: it gets 503 no healthy upstream")
+}

@@ -175,7 +175,8 @@ impl Gateway {
     }
 
     fn run(mut self, plan: &Plan) -> Result<Report> {
-        let logs = self.envoy.start_lines().to_vec();
+        let mut logs = self.envoy.start_lines().to_vec();
+        logs.extend(self.callouts.remarks());
         let mut report = Report { logs, ..Report::default() };
         for (index, exchange) in plan.exchanges.iter().enumerate() {
             let observed = self.exchange(index, exchange).map_err(|error| {
@@ -209,6 +210,8 @@ impl Gateway {
         let entry = access_log::wait(&self.access_log, index, deadline)?;
         self.settle(deadline)?;
         let servers = self.servers.get(index).map(Vec::as_slice).unwrap_or_default();
+        let mut logs = self.envoy.new_lines()?;
+        logs.extend(self.callouts.remarks());
         Ok(Observed {
             name: exchange.name.clone(),
             upstream: requests(servers, &request.headers),
@@ -216,7 +219,7 @@ impl Gateway {
             response: response(answer, &entry, exchange),
             properties: entry.into_properties(),
             metrics: admin::metrics(self.envoy.admin(), &exchange.expect.metrics, deadline)?,
-            logs: self.envoy.new_lines()?,
+            logs,
         })
     }
 

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::headers::HeaderMap;
 use super::scheduler::{Key, Scheduler};
 use crate::plan;
-use crate::report::CalloutRequest;
+use crate::report::{CalloutRequest, used_up};
 use reply::{Part, Reply};
 
 /// Calls that a VM may have open: what Envoy's circuit breaker lets through to one cluster.
@@ -275,14 +275,7 @@ impl Callouts {
             open.next = agenda.schedule(now.saturating_add(delay), Due::Answer(id));
         }
         answer.is_none().then(|| {
-            let (name, calls) = (&call.cluster, cluster.used);
-            let had = match cluster.answers.len() {
-                1 => "there is 1 answer".to_owned(),
-                n => format!("there are {n} answers"),
-            };
-            let text = format!(
-                "callouts.{name}: this is call {calls}, but {had}: it gets 503 no healthy upstream"
-            );
+            let text = used_up(&call.cluster, cluster.used, cluster.answers.len());
             (call.exchange, text)
         })
     }

@@ -40,7 +40,7 @@
 
 mod answer;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -53,7 +53,7 @@ use tokio::sync::oneshot;
 use super::message;
 use super::process::POLL;
 use crate::plan::{Callout, Headers};
-use crate::report::CalloutRequest;
+use crate::report::{CalloutRequest, HOST, LogLine, used_up};
 
 /// The most calls of a run, and the most bytes that one of them may send.
 const MOST_CALLS: usize = 10_000;
@@ -81,6 +81,8 @@ struct Book {
     calls: Vec<Call>,
     /// Given out up to here.
     taken: usize,
+    /// Calls that had no answer left, in words, since the last time they were given out.
+    unanswered: Vec<String>,
     /// What stops the run.
     problem: Option<String>,
 }
@@ -104,7 +106,7 @@ struct Call {
 /// One cluster's script.
 struct Script {
     cluster: Arc<str>,
-    answers: Mutex<VecDeque<Callout>>,
+    answers: Vec<Callout>,
     book: Arc<Mutex<Book>>,
 }
 
@@ -132,7 +134,7 @@ impl Clusters {
             ports.insert(cluster.clone(), listener.local_addr()?.port());
             let script = Arc::new(Script {
                 cluster: cluster.as_str().into(),
-                answers: Mutex::new(answers.iter().cloned().collect()),
+                answers: answers.clone(),
                 book: Arc::clone(&book),
             });
             listeners.push((listener, script));
@@ -212,6 +214,12 @@ impl Clusters {
         }
     }
 
+    /// What there is to say of the calls since the last time.
+    pub(crate) fn remarks(&self) -> Vec<LogLine> {
+        let line = |message| LogLine { level: "warn".into(), filter: HOST.into(), message };
+        std::mem::take(&mut locked(&self.book).unanswered).into_iter().map(line).collect()
+    }
+
     /// The calls that came since the last time.
     ///
     /// # Errors
@@ -259,7 +267,11 @@ impl Script {
                 Some(format!("more than {MOST_CALLS} callouts, the last to `{cluster}`"));
             return None;
         }
-        let answer = locked(&self.answers).pop_front();
+        let earlier = book.calls.iter().filter(|call| call.cluster == self.cluster).count();
+        let answer = self.answers.get(earlier).cloned();
+        if answer.is_none() {
+            book.unanswered.push(used_up(&self.cluster, earlier + 1, self.answers.len()));
+        }
         let bytes = |name: &str, value: &[u8]| (name.to_owned(), value.to_vec());
         let mut headers: Headers = head
             .headers

@@ -120,6 +120,11 @@ fn answers_come_in_order_and_then_there_is_nobody() {
     assert_eq!(answers[2].reset, Some(h2::Reason::INTERNAL_ERROR));
     assert_eq!((answers[3].status, &*answers[3].body), (503, &b"no healthy upstream"[..]));
     arrive(&clusters);
+    let remarks = clusters.remarks();
+    assert_eq!((remarks.len(), &*remarks[0].level), (1, "warn"));
+    assert!(
+        remarks[0].message.starts_with("callouts.auth: this is call 4, but there are 3 answers")
+    );
     let calls = clusters.take().unwrap();
     let bodies: Vec<_> = calls.iter().map(|call| call.body.as_deref().unwrap()).collect();
     assert_eq!(bodies, ["1", "2", "3", "4"]);

@@ -97,7 +97,7 @@ fn e19_a_call_that_fails_tells_its_status_only() {
         ("{never: true}", ["14", "14", "upstream request timeout{response_timeout}"]),
     ] {
         let seen = observe(
-            &asks(&call("auth", "who", 60), "on_grpc_close"),
+            &asks(&call("auth", "who", 500), "on_grpc_close"),
             &format!("{{auth: [{answer}]}}"),
         );
         let lines = messages(&seen);
