@@ -139,3 +139,26 @@ fn blank_texts() {
         assert_eq!(source(text).is_blank(), expected, "{text:?}");
     }
 }
+
+mod any_text {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// The parsers are other people's: whatever they are given, a text is read or refused.
+        #[test]
+        fn neither_hangs_nor_crashes(
+            text in "([a:{}\\[\\],&*!|>'\"\n\t #?%@`~\u{e9}\u{feff}-]|- |: |\n  |&a |\\*a |--- |<<: ){0,80}",
+            path in "[a.\\[\\]0-9]{0,8}",
+        ) {
+            let source = source(&text);
+            if let Err(mistake) = source.yaml() {
+                prop_assert!(!mistake.problem.message.is_empty());
+            }
+            for message in ["found", "unknown field `a`", "header `a` twice"] {
+                source.locate(problem(path.as_str(), message));
+            }
+        }
+    }
+}

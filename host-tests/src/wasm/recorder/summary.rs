@@ -20,6 +20,10 @@ pub(super) fn summary(function: &str, arguments: &[Argument], memory: &[u8]) -> 
         if *name == "to" || name.starts_with("to_") {
             continue;
         }
+        // -1: the answer is not one to a gRPC call.
+        if *name == "grpc_status" && matches!(value, -1 | 0xffff_ffff) {
+            continue;
+        }
         if let [(size_name, size), behind @ ..] = rest
             && is_size(name, size_name)
         {
