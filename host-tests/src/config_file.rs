@@ -90,7 +90,8 @@ impl ConfigFile {
                 source.locate(Problem { path: String::new(), message })
             })?);
         }
-        if documents.iter().any(manifest::is_one) {
+        let several = documents.len() > 1 && documents.iter().all(manifest::is_any);
+        if several || documents.iter().any(manifest::is_one) {
             return Ok(Self { configs: manifest::configs(&documents), source, is_manifest: true });
         }
         match documents.as_slice() {

@@ -10,9 +10,14 @@ const KINDS: [&str; 4] = ["WasmPlugin", "TrafficExtension", "EnvoyFilter", "Envo
 /// Whether `document` is one of those, and not itself a plugin's configuration.
 pub(super) fn is_one(document: &Value) -> bool {
     let kind = document.get("kind").and_then(Value::as_str);
-    let of_kubernetes = document.get("apiVersion").is_some_and(Value::is_string);
-    (of_kubernetes && kind.is_some_and(|kind| KINDS.contains(&kind)))
+    (is_any(document) && kind.is_some_and(|kind| KINDS.contains(&kind)))
         || document.get("static_resources").is_some_and(Value::is_object)
+}
+
+/// Whether `document` is a manifest of Kubernetes, or nothing, as between two `---`.
+pub(super) fn is_any(document: &Value) -> bool {
+    let text = |member| document.get(member).is_some_and(Value::is_string);
+    document.is_null() || (text("apiVersion") && text("kind"))
 }
 
 /// Every plugin of `documents`.

@@ -132,6 +132,9 @@ fn what_is_no_manifest_is_a_configuration() {
     let several = ConfigFile::new(Path::new("f.yaml"), b"a: 1\n---\nb: 2\n".to_vec());
     let several = several.unwrap_err().to_string();
     assert_eq!(several, "f.yaml:3:1: found 2 documents, expected one");
+    // One of Kubernetes without a plugin is still no configuration.
+    let services = file("apiVersion: v1\nkind: A\n---\napiVersion: v1\nkind: B\n---\n");
+    assert!(services.is_manifest && services.configs.is_empty());
     let empty = file("apiVersion: extensions.istio.io/v1alpha1\nkind: WasmPlugin\nspec: {}");
     assert_eq!(empty.only().unwrap_err(), "found a manifest without any plugin configuration");
 }

@@ -44,6 +44,9 @@ pub(crate) fn check(
                 }
             }
             None if read.is_manifest => {
+                if read.configs.is_empty() {
+                    writeln!(out, "skip  {}: no plugin in it", file.display())?;
+                }
                 for config in &read.configs {
                     match Checker::all().find(|checker| config.is_called(checker.name)) {
                         Some(checker) => tally.add(one(out, checker, shown, &read, config)?),
@@ -56,17 +59,17 @@ pub(crate) fn check(
                     }
                 }
             }
-            None => bail!(
-                "{}: no manifest, so `--filter NAME` must say whose configuration it is",
-                file.display()
-            ),
+            None => writeln!(out, "skip  {}: no manifest of a plugin", file.display())?,
         }
     }
     match tally {
-        Tally { refused: 0, accepted: 0 } => {
-            let whose = checker.map_or("a filter of Tollgate", |checker| checker.name);
-            Err(anyhow!("found no configuration of {whose} to check"))
-        }
+        Tally { refused: 0, accepted: 0 } => match checker {
+            Some(checker) => bail!("found no configuration of {} to check", checker.name),
+            None => bail!(
+                "found no plugin of Tollgate in a manifest; whose configuration a file is that \
+                     is no manifest says `--filter NAME`"
+            ),
+        },
         Tally { refused: 0, .. } => Ok(Outcome::Fine),
         _ => Ok(Outcome::Refused),
     }

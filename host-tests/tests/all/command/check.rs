@@ -1,7 +1,7 @@
 //! `tollgate check`.
 
 use super::{file, outcome, tollgate};
-use crate::{root, short};
+use crate::{files, root, short};
 
 #[test]
 fn check_accepts_refuses_and_reads_standard_input() {
@@ -72,13 +72,24 @@ fn check_reads_manifests() {
     let (status, out, _) = outcome(&["check", &theirs, &short(&manifest)]);
     assert_eq!(status, 0);
     assert!(out.starts_with(&format!("skip  {theirs}: theirs: no filter of Tollgate")), "{out}");
-    let (status, _, err) = outcome(&["check", &theirs]);
-    assert_eq!(
-        (status, err.as_str()),
-        (2, "error: found no configuration of a filter of Tollgate to check\n")
-    );
     let alone = short(&root().join("filters/key-check/config/example.yaml"));
-    let (status, _, err) = outcome(&["check", &alone]);
-    assert_eq!(status, 2);
-    assert!(err.contains("no manifest, so `--filter NAME` must say"), "{err}");
+    for file in [&theirs, &alone] {
+        let (status, out, err) = outcome(&["check", file]);
+        assert_eq!(status, 2, "{out}");
+        assert!(out.starts_with(&format!("skip  {file}: ")), "{out}");
+        assert!(err.starts_with("error: found no plugin of Tollgate in a manifest; "), "{err}");
+    }
+}
+
+/// As an operator would: all files of the folder, most of which are about something else.
+#[test]
+fn check_reads_all_manifests_of_a_gateway() {
+    let folder = root().join("kuadrant/quickstart");
+    let files: Vec<String> = files(&folder, &[".yaml"]).iter().map(|file| short(file)).collect();
+    let arguments: Vec<&str> =
+        std::iter::once("check").chain(files.iter().map(String::as_str)).collect();
+    let (status, out, err) = outcome(&arguments);
+    assert_eq!(status, 0, "{out}{err}");
+    assert_eq!(out.lines().filter(|line| line.starts_with("ok    ")).count(), 4, "{out}");
+    assert!(out.contains("skip  kuadrant/quickstart/gateway.yaml: "), "{out}");
 }
