@@ -9,7 +9,7 @@ use h2::{Reason, RecvStream, SendStream};
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::Script;
+use super::book::Script;
 use crate::plan::{Callout, CalloutAnswer, Headers};
 
 /// A gRPC stream that was silent for so long, with only whole messages, waits for an answer before it
@@ -59,7 +59,7 @@ pub(super) async fn serve(
     match send(&answer, respond) {
         Ok(()) => {}
         Err(Unsent::Invalid(what)) => {
-            let cluster = &script.cluster;
+            let cluster = script.cluster();
             script.fail(format!("an answer of `callouts.{cluster}` cannot be sent: {what}"));
         }
         Err(Unsent::Gone) => {}

@@ -6,7 +6,7 @@
 //! gRPC calls, and an answer has the headers of the scenario and no others.
 //!
 //! One thread with one single-threaded runtime serves everything until the [`Clusters`] are dropped.
-//! How one call is answered is [`answer`]'s.
+//! How one call is answered is [`answer`]'s, what came is in the [`book`].
 //!
 //! # What a filter is told
 //!
@@ -39,25 +39,23 @@
 //! are not sent.
 
 mod answer;
+mod book;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use bytes::Bytes;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
-use super::message;
 use super::process::POLL;
-use crate::plan::{Callout, Headers};
-use crate::report::{CalloutRequest, HOST, LogLine, used_up};
-
-/// The most calls of a run, and the most bytes that one of them may send.
-const MOST_CALLS: usize = 10_000;
-const MOST_BYTES: usize = 64 << 20;
+use crate::plan::Callout;
+use crate::report::{CalloutRequest, LogLine};
+pub(crate) use book::Count;
+use book::{Book, Script, locked};
 
 /// The window of flow control, above any body that is measured.
 const WINDOW: u32 = 16 << 20;
@@ -75,50 +73,6 @@ pub(crate) struct Clusters {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Everything that came, in order of arrival.
-#[derive(Default)]
-struct Book {
-    calls: Vec<Call>,
-    /// Given out up to here.
-    taken: usize,
-    /// Calls that had no answer left, in words, since the last time they were given out.
-    unanswered: Vec<String>,
-    /// What stops the run.
-    problem: Option<String>,
-}
-
-/// A call as far as it came, and how far its answer is.
-struct Call {
-    cluster: Arc<str>,
-    method: String,
-    path: String,
-    headers: Headers,
-    body: Vec<u8>,
-    grpc: bool,
-    /// All of the request is here, or nothing more comes.
-    ended: bool,
-    /// Its answer is sent, or nobody waits for it any more.
-    answered: bool,
-    /// Its answer comes at once: neither after a time nor never.
-    prompt: bool,
-}
-
-/// One cluster's script.
-struct Script {
-    cluster: Arc<str>,
-    answers: Vec<Callout>,
-    book: Arc<Mutex<Book>>,
-}
-
-/// How many calls of a cluster there are.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Count {
-    /// That have arrived.
-    pub arrived: u64,
-    /// That have not been answered.
-    pub open: u64,
-}
-
 impl Clusters {
     /// Starts answering as `scripts` says. A cluster without any answer has no endpoint either.
     ///
@@ -132,12 +86,8 @@ impl Clusters {
                 .with_context(|| format!("no port for the callouts of `{cluster}`"))?;
             listener.set_nonblocking(true)?;
             ports.insert(cluster.clone(), listener.local_addr()?.port());
-            let script = Arc::new(Script {
-                cluster: cluster.as_str().into(),
-                answers: answers.clone(),
-                book: Arc::clone(&book),
-            });
-            listeners.push((listener, script));
+            let script = Script::new(cluster, answers.clone(), Arc::clone(&book));
+            listeners.push((listener, Arc::new(script)));
         }
         let (stop, stopped) = oneshot::channel();
         let thread = if listeners.is_empty() {
@@ -167,20 +117,13 @@ impl Clusters {
     /// How many calls of each cluster there are, in the order of [`Clusters::ports`].
     pub(crate) fn counts(&self) -> Vec<Count> {
         let book = locked(&self.book);
-        let count = |cluster: &String| {
-            let of = || book.calls.iter().filter(|call| *call.cluster == **cluster);
-            let open = of().filter(|call| !call.answered).count();
-            Count { arrived: of().count() as u64, open: open as u64 }
-        };
-        self.ports.keys().map(count).collect()
+        self.ports.keys().map(|cluster| book.count(cluster)).collect()
     }
 
     /// Whether every call is here in whole, and every answer that comes at once is sent. A gRPC
     /// stream that is open is as whole as it gets.
     pub(crate) fn is_settled(&self) -> bool {
-        let book = locked(&self.book);
-        let settled = |call: &Call| (call.ended || call.grpc) && (call.answered || !call.prompt);
-        book.problem.is_some() || book.calls.iter().skip(book.taken).all(settled)
+        locked(&self.book).is_settled()
     }
 
     /// Waits until every call is here that `made`, which is asked again and again, counts on Envoy's
@@ -216,8 +159,7 @@ impl Clusters {
 
     /// What there is to say of the calls since the last time.
     pub(crate) fn remarks(&self) -> Vec<LogLine> {
-        let line = |message| LogLine { level: "warn".into(), filter: HOST.into(), message };
-        std::mem::take(&mut locked(&self.book).unanswered).into_iter().map(line).collect()
+        locked(&self.book).remarks()
     }
 
     /// The calls that came since the last time.
@@ -225,11 +167,7 @@ impl Clusters {
     /// # Errors
     /// More came than is kept, or an answer cannot be sent as it is.
     pub(crate) fn take(&self) -> Result<Vec<CalloutRequest>> {
-        let mut book = locked(&self.book);
-        ensure!(book.problem.is_none(), "{}", book.problem.as_deref().unwrap_or_default());
-        let upto = book.calls.len();
-        let from = std::mem::replace(&mut book.taken, upto);
-        Ok(book.calls.iter().skip(from).map(Call::report).collect())
+        locked(&self.book).take()
     }
 }
 
@@ -240,99 +178,6 @@ impl Drop for Clusters {
             let _ = thread.join();
         }
     }
-}
-
-impl Call {
-    fn report(&self) -> CalloutRequest {
-        let body = if self.grpc { messages(&self.body).0.concat() } else { self.body.clone() };
-        let (body, body_base64) = super::text_or_base64(body);
-        CalloutRequest {
-            cluster: self.cluster.to_string(),
-            method: self.method.clone(),
-            path: self.path.clone(),
-            headers: super::printable(self.headers.clone(), is_implied),
-            body,
-            body_base64,
-        }
-    }
-}
-
-impl Script {
-    /// Notes a call, and says which it is and how to answer it; `None` if there are too many.
-    fn arrived(&self, head: &http::request::Parts) -> Option<(usize, Option<Callout>)> {
-        let mut book = locked(&self.book);
-        if book.calls.len() >= MOST_CALLS {
-            let cluster = &self.cluster;
-            book.problem =
-                Some(format!("more than {MOST_CALLS} callouts, the last to `{cluster}`"));
-            return None;
-        }
-        let earlier = book.calls.iter().filter(|call| call.cluster == self.cluster).count();
-        let answer = self.answers.get(earlier).cloned();
-        if answer.is_none() {
-            book.unanswered.push(used_up(&self.cluster, earlier + 1, self.answers.len()));
-        }
-        let bytes = |name: &str, value: &[u8]| (name.to_owned(), value.to_vec());
-        let mut headers: Headers = head
-            .headers
-            .iter()
-            .map(|(name, value)| bytes(name.as_str(), value.as_bytes()))
-            .collect();
-        if let Some(authority) = head.uri.authority() {
-            headers.insert(0, bytes("host", authority.as_str().as_bytes()));
-        }
-        let grpc = message::value(&headers, "content-type")
-            .is_some_and(|kind| kind.starts_with(b"application/grpc"));
-        book.calls.push(Call {
-            cluster: Arc::clone(&self.cluster),
-            method: head.method.to_string(),
-            path: head.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
-            headers,
-            body: Vec::new(),
-            grpc,
-            ended: false,
-            answered: false,
-            prompt: answer.as_ref().is_none_or(answer::is_prompt),
-        });
-        Some((book.calls.len() - 1, answer))
-    }
-
-    /// Changes call number `index`.
-    fn update(&self, index: usize, change: impl FnOnce(&mut Call)) {
-        if let Some(call) = locked(&self.book).calls.get_mut(index) {
-            change(call);
-        }
-    }
-
-    /// Keeps a piece of a call's body; `false` if it is too much.
-    fn keep(&self, index: usize, piece: &Bytes) -> bool {
-        let mut book = locked(&self.book);
-        let Book { calls, problem, .. } = &mut *book;
-        let Some(call) = calls.get_mut(index) else { return false };
-        if call.body.len().saturating_add(piece.len()) > MOST_BYTES {
-            let cluster = &self.cluster;
-            *problem = Some(format!("a callout to `{cluster}` sends more than {MOST_BYTES} bytes"));
-            return false;
-        }
-        call.body.extend_from_slice(piece);
-        true
-    }
-
-    /// Whether no message of the gRPC call number `index` is there in part.
-    fn has_whole_messages(&self, index: usize) -> bool {
-        let mut whole = true;
-        self.update(index, |call| whole = messages(&call.body).1);
-        whole
-    }
-
-    /// Stops the run.
-    fn fail(&self, problem: String) {
-        locked(&self.book).problem.get_or_insert(problem);
-    }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn accept(listener: TcpListener, script: Arc<Script>) {
@@ -365,28 +210,6 @@ async fn connection(socket: TcpStream, script: Arc<Script>) {
             None => respond.send_reset(h2::Reason::ENHANCE_YOUR_CALM),
         }
     }
-}
-
-/// Headers of a call that are Envoy's affair. Reports leave them out, whoever set them.
-fn is_implied(name: &str) -> bool {
-    name.starts_with("x-envoy-") || name == "x-forwarded-for"
-}
-
-/// The messages of a gRPC body, each without its prefix (a flag and the length), and whether all of
-/// them are whole.
-/// <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>
-fn messages(mut body: &[u8]) -> (Vec<&[u8]>, bool) {
-    let mut messages = Vec::new();
-    while let Some(([_, length @ ..], rest)) = body.split_first_chunk::<5>() {
-        let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
-        let Some((message, rest)) = rest.split_at_checked(length) else {
-            messages.push(rest);
-            return (messages, false);
-        };
-        messages.push(message);
-        body = rest;
-    }
-    (messages, body.is_empty())
 }
 
 #[cfg(test)]

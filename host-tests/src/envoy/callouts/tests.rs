@@ -1,3 +1,4 @@
+use super::book::messages;
 use super::*;
 use crate::plan::CalloutAnswer;
 
@@ -193,4 +194,26 @@ fn a_call_is_counted_until_it_is_answered() {
             tokio::time::sleep(POLL).await;
         }
     });
+}
+
+#[test]
+fn calls_over_the_limit_stop_the_run() {
+    let book: Arc<Mutex<Book>> = Arc::default();
+    let script = Script::new("auth", vec![], Arc::clone(&book));
+    let (head, ()) = http::Request::post("http://auth.test/").body(()).unwrap().into_parts();
+    let (index, _) = script.arrived(&head).unwrap();
+    let piece = Bytes::from(vec![0; 16 << 20]);
+    assert!((0..4).all(|_| script.keep(index, &piece)));
+    assert_eq!(locked(&book).take().unwrap().len(), 1);
+    // What is given out counts no more, and what comes of it later is not kept.
+    assert!((0..8).all(|_| script.keep(index, &piece)));
+    let (index, _) = script.arrived(&head).unwrap();
+    assert!((0..4).all(|_| script.keep(index, &piece)));
+    assert!(!script.keep(index, &piece));
+    let error = locked(&book).take().unwrap_err().to_string();
+    assert!(error.contains("more than 67108864 bytes, the last to `auth`"), "{error}");
+
+    let script = Script::new("auth", vec![], Arc::default());
+    assert!((0..10_000).all(|_| script.arrived(&head).is_some()));
+    assert!(script.arrived(&head).is_none());
 }
