@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use wasmtime::{Memory, StoreLimits, TypedFunc};
 
+use super::abi::Expressions;
 use super::abi::Tokens;
 use super::abi::version::Version;
 use super::allowance::Work;
@@ -127,6 +128,7 @@ pub(crate) struct GuestState {
     pub(crate) actions: VecDeque<Action>,
     /// Root contexts that were not done when they should have been, and whether they are now.
     pub(crate) ending: BTreeMap<u32, bool>,
+    pub(crate) expressions: Expressions,
     /// By root context; absent is off.
     pub(crate) ticks: BTreeMap<u32, Tick>,
     pub(crate) tokens: Tokens,
@@ -171,6 +173,7 @@ impl GuestState {
             actions: VecDeque::new(),
             ending: BTreeMap::new(),
             declared: BTreeMap::new(),
+            expressions: Expressions::default(),
             ticks: BTreeMap::new(),
             tokens: Tokens::default(),
             told: None,
@@ -181,6 +184,11 @@ impl GuestState {
     /// The root context behind the effective context.
     pub(crate) fn root(&self) -> u32 {
         self.streams.get(&self.effective).map_or(self.effective, |(root, _)| *root)
+    }
+
+    /// The root context behind the context that was called.
+    pub(crate) fn root_of_call(&self) -> u32 {
+        self.streams.get(&self.current).map_or(self.current, |(root, _)| *root)
     }
 
     /// The plugin that host functions are about.

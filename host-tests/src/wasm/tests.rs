@@ -10,6 +10,7 @@ mod both_hosts;
 mod callouts;
 mod clusters;
 mod failures;
+mod foreign;
 mod grpc;
 pub(crate) mod guest;
 mod headers;

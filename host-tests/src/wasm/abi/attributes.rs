@@ -71,6 +71,8 @@ pub(crate) fn lookup(
         "metadata" => message(rest, &[]),
         "filter_state" | "upstream_filter_state" => match rest {
             [] => (*first == "filter_state" || info.attempts > 0).then_some(Property::Group),
+            // It has no text of its own.
+            ["envoy.network.application_protocols"] => None,
             [name] => {
                 let value = info.filter_state.get(name.as_bytes())?;
                 Some(Property::Bytes(value.clone()))
@@ -94,6 +96,71 @@ pub(crate) fn lookup(
         _ => None,
     }
 }
+
+/// Groups, and members of each: all that an expression can name.
+pub(super) const TREE: &[(&str, &[&str])] = &[
+    (
+        "request",
+        &[
+            "path",
+            "url_path",
+            "host",
+            "scheme",
+            "method",
+            "headers",
+            "headers_bytes",
+            "referer",
+            "useragent",
+            "time",
+            "id",
+            "protocol",
+            "query",
+            "duration",
+            "size",
+            "total_size",
+        ],
+    ),
+    (
+        "response",
+        &[
+            "code",
+            "code_details",
+            "flags",
+            "grpc_status",
+            "headers",
+            "headers_bytes",
+            "trailers",
+            "size",
+            "total_size",
+            "backend_latency",
+        ],
+    ),
+    ("source", &["address", "port"]),
+    ("destination", &["address", "port"]),
+    ("connection", &["id", "mtls", "requested_server_name"]),
+    (
+        "upstream",
+        &[
+            "address",
+            "port",
+            "num_endpoints",
+            "local_address",
+            "transport_failure_reason",
+            "request_attempt_count",
+            "cx_pool_ready_duration",
+        ],
+    ),
+    (
+        "xds",
+        &[
+            "cluster_name",
+            "listener_direction",
+            "route_name",
+            "virtual_host_name",
+            "filter_chain_name",
+        ],
+    ),
+];
 
 /// First parts that never are filter state.
 const ATTRIBUTES: [&str; 14] = [
@@ -142,9 +209,11 @@ fn request(info: &StreamInfo, rest: &[&str], now: u64, sight: &Sight) -> Option<
     let header_bytes = headers.map_or(0, |headers| headers.byte_size() as u64);
     match rest {
         [] => Some(Property::Group),
-        ["time"] => Some(Property::int(info.started)),
+        ["time"] => Some(Property::Time(Property::nanos(info.started))),
         // Not before its end.
-        ["duration"] => sight.over.then(|| Property::int(now.saturating_sub(info.started))),
+        ["duration"] => {
+            sight.over.then(|| Property::Span(Property::nanos(now.saturating_sub(info.started))))
+        }
         ["size"] => {
             let declared = headers.and_then(|headers| headers.text("content-length"));
             let declared = declared.and_then(|length| length.parse().ok());
@@ -189,7 +258,7 @@ fn response(info: &StreamInfo, rest: &[&str], sight: &Sight) -> Option<Property>
             status.or_else(|| info.code.map(grpc_status)).map(Property::Int)
         }
         // Not before the upstream has answered all; it takes no time here.
-        ["backend_latency"] => (sight.over && info.attempts > 0).then_some(Property::Int(0)),
+        ["backend_latency"] => (sight.over && info.attempts > 0).then_some(Property::Span(0)),
         ["headers", rest @ ..] => map(headers, rest),
         ["trailers", rest @ ..] => map(trailers, rest),
         _ => None,
@@ -218,7 +287,7 @@ fn upstream(info: &StreamInfo, rest: &[&str]) -> Option<Property> {
         ["port"] => chosen(Property::Int(80)),
         ["local_address"] => chosen(Property::text("127.0.0.1:8081")),
         ["transport_failure_reason" | "locality"] => chosen(Property::text("")),
-        ["cx_pool_ready_duration"] => chosen(Property::Int(0)),
+        ["cx_pool_ready_duration"] => chosen(Property::Span(0)),
         _ => None,
     }
 }

@@ -94,9 +94,7 @@ pub(super) fn continue_response(cx: &mut Cx<'_>) -> Answer {
 
 /// `proxy_clear_route_cache` (0.1.0); later a foreign function.
 pub(super) fn clear_route_cache(cx: &mut Cx<'_>) -> Answer {
-    if let Some(stream) = cx.state().stream() {
-        stream.info.borrow_mut().route_cleared += 1;
-    }
+    super::foreign::clear_route_cache(cx);
     Ok(())
 }
 

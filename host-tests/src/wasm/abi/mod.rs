@@ -8,13 +8,17 @@ mod attributes;
 mod buffers;
 mod callouts;
 mod control;
+mod expressions;
 mod foreign;
 mod headers;
 mod metrics;
 pub(crate) use callouts::Tokens;
 pub(crate) mod properties;
+mod protobuf;
 mod shared;
 pub(crate) mod version;
+
+pub(crate) use expressions::Expressions;
 
 use wasmtime::{Caller, Linker, Memory};
 
@@ -106,24 +110,30 @@ impl Cx<'_> {
     /// Hands over bytes in memory from the guest's allocator, which the guest then owns. Nothing is
     /// allocated for an empty value: pointer and length are 0.
     pub(crate) fn give(&mut self, bytes: &[u8], to: u32, to_size: u32) -> Answer {
-        let size = u32::try_from(bytes.len()).ok().filter(|n| *n < MOST_BYTES);
-        let size = size.ok_or(Status::InternalFailure)?;
-        let mut at = 0;
-        if size > 0 {
-            let allocate = self.state().allocate.clone();
-            let allocate = allocate.ok_or(Status::InvalidMemoryAccess)?;
-            let before = std::mem::replace(&mut self.state_mut().phase, Phase::Allocating);
-            self.record(Recorder::allocated);
-            let allocated = allocate.call(&mut self.caller, size);
-            self.state_mut().phase = before;
-            at = allocated.map_err(Fail::Trap)?;
-            if at == 0 {
-                return Err(Status::InvalidMemoryAccess.into());
-            }
-            self.put(at, bytes)?;
-        }
+        let (at, size) = self.allocate(bytes)?;
         self.put_u32(to, at)?;
         self.put_u32(to_size, size)
+    }
+
+    /// As [`Self::give`]; where the bytes are and how many is for the caller to hand over.
+    fn allocate(&mut self, bytes: &[u8]) -> Answer<(u32, u32)> {
+        let size = u32::try_from(bytes.len()).ok().filter(|n| *n < MOST_BYTES);
+        let size = size.ok_or(Status::InternalFailure)?;
+        if size == 0 {
+            return Ok((0, 0));
+        }
+        let allocate = self.state().allocate.clone();
+        let allocate = allocate.ok_or(Status::InvalidMemoryAccess)?;
+        let before = std::mem::replace(&mut self.state_mut().phase, Phase::Allocating);
+        self.record(Recorder::allocated);
+        let allocated = allocate.call(&mut self.caller, size);
+        self.state_mut().phase = before;
+        let at = allocated.map_err(Fail::Trap)?;
+        if at == 0 {
+            return Err(Status::InvalidMemoryAccess.into());
+        }
+        self.put(at, bytes)?;
+        Ok((at, size))
     }
 
     /// Counts bytes that a host function moves or looks at beyond those it reads from the guest or

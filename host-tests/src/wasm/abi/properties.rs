@@ -80,6 +80,10 @@ pub(crate) enum Property {
     Int(i64),
     Double(f64),
     Bool(bool),
+    /// Nanoseconds since 1970.
+    Time(i64),
+    /// Nanoseconds.
+    Span(i64),
     Map(Vec<(Vec<u8>, Self)>),
     List(Vec<Self>),
     /// A group of attributes, such as `request`: there, but only its members can be handed over.
@@ -91,6 +95,11 @@ impl Property {
         Self::Bytes(text.into())
     }
 
+    /// So many nanoseconds, of a time or a duration.
+    pub(super) fn nanos(number: u64) -> i64 {
+        i64::try_from(number).unwrap_or(i64::MAX)
+    }
+
     pub(super) fn int(number: u64) -> Self {
         Self::Int(i64::try_from(number).unwrap_or(i64::MAX))
     }
@@ -99,7 +108,9 @@ impl Property {
     pub(crate) fn encode(self) -> Result<Vec<u8>, Status> {
         Ok(match self {
             Self::Bytes(bytes) => bytes,
-            Self::Int(number) => number.to_le_bytes().to_vec(),
+            Self::Int(number) | Self::Time(number) | Self::Span(number) => {
+                number.to_le_bytes().to_vec()
+            }
             Self::Double(number) => number.to_le_bytes().to_vec(),
             Self::Bool(yes) => vec![u8::from(yes)],
             Self::Map(pairs) => {
@@ -120,7 +131,7 @@ impl Property {
     pub(crate) fn to_json(&self) -> Value {
         match self {
             Self::Bytes(bytes) => bytes_json(bytes),
-            Self::Int(number) => (*number).into(),
+            Self::Int(number) | Self::Time(number) | Self::Span(number) => (*number).into(),
             Self::Double(number) => (*number).into(),
             Self::Bool(yes) => (*yes).into(),
             Self::Map(pairs) => pairs
