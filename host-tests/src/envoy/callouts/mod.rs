@@ -25,6 +25,7 @@
 //! | answer | number of headers (`:status` and `x-envoy-upstream-service-time` count), size, number of trailers | a call: `on_grpc_receive` with the last message, or `on_grpc_close`; a stream: initial metadata, messages, trailing metadata, close |
 //! | no answer in time | a response: 504 `upstream request timeout` | close 14, `upstream request timeout{response_timeout}` |
 //! | reset | a response: 503 `upstream connect error …` | close 14, the same text and `{upstream_reset_before_response_started{remote_reset}}` |
+//! | headers over 60 KiB, or more than 100 of them | as a reset | as a reset |
 //! | reset after the headers | 0, 0, 0 and `get_status` 11 `reset` | |
 //! | `get_status` | 0 and no text, but for the row above | the status, and the message with `{via_upstream}` behind it, or only `via_upstream` |
 //! | headers and trailers in one | | initial metadata is empty, trailing metadata has all of it |

@@ -1,4 +1,6 @@
-//! Calls to other clusters, as Envoy 1.40 makes and answers them.
+//! Calls to other clusters, answer by answer: what arrives, and all that a filter can ask of what
+//! comes back. Each was measured on Envoy 1.40 before the wasmtime host had callouts; what is the
+//! host's own about them (bounds, hangs, time) is in `callouts` and `grpc`.
 //!
 //! `x-envoy-upstream-service-time`, which Envoy adds to what a server answers, is counted here and
 //! never shown: it has the milliseconds.

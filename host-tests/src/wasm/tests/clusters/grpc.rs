@@ -220,16 +220,6 @@ fn e19_after_the_last_answer_the_service_is_unavailable() {
 }
 
 #[test]
-fn e19_a_cluster_without_endpoint_fails_at_once_and_yet_closes() {
-    let code = format!("{} (i32.const 0)", call());
-    let callbacks = [("on_request_headers", &*code), EVENTS[3]];
-    let seen = observe(&callbacks, "callouts: {auth: []}", ONE);
-    let closed = "no healthy upstream{no_healthy_upstream}";
-    assert_eq!(messages(&seen), ["10", "close", "5", "14", "14", closed]);
-    assert!(seen.callouts.is_empty());
-}
-
-#[test]
 fn e19_a_call_is_cancelled_silently() {
     for end in ["$grpc_cancel", "$grpc_close"] {
         let code = format!(
@@ -241,19 +231,6 @@ fn e19_a_call_is_cancelled_silently() {
         let seen = observe(&callbacks, "callouts: {auth: [{grpc: {messages: [yes]}}]}", ONE);
         assert_eq!(messages(&seen), ["0", "5", "0", "1"], "{end}");
     }
-}
-
-#[test]
-fn e19_tokens_that_are_nothing_are_not_found_or_of_the_wrong_kind() {
-    let of = |function: &str, more: &str| -> String {
-        [4, 5, 6]
-            .map(|token| format!("(call $note (call {function} (i32.const {token}) {more}))"))
-            .concat()
-    };
-    let send = of("$grpc_send", "@\"x\" (i32.const 0)");
-    let (cancel, close) = (of("$grpc_cancel", ""), of("$grpc_close", ""));
-    let seen = said(&[send, cancel, close].concat(), "callouts: {auth: []}");
-    assert_eq!(seen, ["2", "2", "1", "2", "1", "1", "2", "1", "1"]);
 }
 
 #[test]

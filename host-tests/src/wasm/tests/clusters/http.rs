@@ -215,16 +215,6 @@ fn e18_an_answer_of_the_wrong_length_is_a_failure_without_headers() {
 }
 
 #[test]
-fn e18_a_cluster_without_endpoint_fails_at_once_and_never_answers() {
-    let code = format!("{} (i32.const 0)", call("hi"));
-    let callbacks =
-        [("on_request_headers", &*code), ("on_http_call_response", "(call $say @\"answered\")")];
-    let seen = observe(&callbacks, "callouts: {auth: []}", ONE);
-    assert_eq!(messages(&seen), ["10"]);
-    assert!(seen.callouts.is_empty());
-}
-
-#[test]
 fn after_the_last_answer_there_is_no_healthy_upstream() {
     let again = format!(
         "(call $header (i32.const 6) @\":status\") (call $note (local.get $n)) (call $body (i32.const 4))
