@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use host_tests::modules;
+use host_tests::{modules, scenario};
+use serde::de::DeserializeOwned;
 
 use crate::root;
 
@@ -104,6 +105,49 @@ fn everything_on_the_page_for_policy_authors_works() {
     assert!(commands >= 12, "{commands} commands found");
     let report = fs::read_to_string(folder.join("results/tollgate.xml")).unwrap();
     assert!(report.contains("<testcase name=\"keys\""), "{report}");
+}
+
+/// The names of a struct's fields, as serde tells them to those who misspell one.
+fn fields<T: DeserializeOwned>() -> Vec<String> {
+    let Err(error) = serde_json::from_str::<T>(r#"{"no such field": 0}"#) else { panic!() };
+    let error = error.to_string();
+    let fields: Vec<String> = error.split('`').skip(3).step_by(2).map(str::to_owned).collect();
+    assert!(!fields.is_empty(), "{error}");
+    fields
+}
+
+#[test]
+fn every_field_of_a_scenario_is_in_the_readme() {
+    let readme = fs::read_to_string(root().join("host-tests/README.md")).unwrap();
+    let format = readme.split("## The scenario file").nth(1).unwrap();
+    let format = format.split("## What `run` prints").next().unwrap();
+    // In code, alone or with an example of its value.
+    let code: Vec<&str> = format.split('`').skip(1).step_by(2).collect();
+    let named = |field: &str| {
+        code.iter().any(|code| {
+            let words = code.split(|c: char| !c.is_ascii_alphanumeric());
+            words.into_iter().any(|word| word == field)
+        })
+    };
+    let all = [
+        fields::<scenario::Scenario>(),
+        fields::<scenario::Unchecked>(),
+        fields::<scenario::Limits>(),
+        fields::<scenario::Route>(),
+        fields::<scenario::Link>(),
+        fields::<scenario::Exchange>(),
+        fields::<scenario::Request>(),
+        fields::<scenario::Upstream>(),
+        fields::<scenario::Callout>(),
+        fields::<scenario::GrpcAnswer>(),
+        fields::<scenario::Expect>(),
+        fields::<scenario::ExpectUpstream>(),
+        fields::<scenario::ExpectResponse>(),
+        fields::<scenario::ExpectCallout>(),
+        fields::<scenario::ExpectLogs>(),
+    ];
+    let missing: Vec<String> = all.concat().into_iter().filter(|field| !named(field)).collect();
+    assert_eq!(missing, [""; 0]);
 }
 
 /// Whoever starts at the front door finds it.
