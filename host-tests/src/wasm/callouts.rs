@@ -18,7 +18,7 @@ use crate::plan;
 use crate::report::{CalloutRequest, used_up};
 use reply::{Part, Reply};
 
-/// Calls that a VM may have open: what Envoy's circuit breaker lets through to one cluster.
+/// Calls of one cluster that may be open: what Envoy's circuit breaker lets through.
 const MOST_OPEN: usize = 1024;
 
 /// Bytes of one call's body, and of all calls that are still to be reported.
@@ -110,6 +110,15 @@ struct Cluster {
     used_at_start: usize,
 }
 
+/// Why a call cannot even begin, which Envoy finds out at once.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Obstacle {
+    NoCluster,
+    NoEndpoint,
+    /// As many calls as the circuit breaker lets through are open.
+    Overflow,
+}
+
 /// Why a call was not made.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Refused(pub(crate) String);
@@ -151,9 +160,15 @@ impl Callouts {
         self.clusters.contains_key(name)
     }
 
-    /// A cluster without a single answer is one without endpoints.
-    pub(crate) fn has_endpoints(&self, name: &str) -> bool {
-        self.clusters.get(name).is_some_and(|cluster| !cluster.answers.is_empty())
+    /// Why a call to a cluster cannot even begin. A cluster without a single answer is one without
+    /// endpoints.
+    pub(crate) fn obstacle(&self, name: &str) -> Option<Obstacle> {
+        let Some(cluster) = self.clusters.get(name) else { return Some(Obstacle::NoCluster) };
+        if cluster.answers.is_empty() {
+            return Some(Obstacle::NoEndpoint);
+        }
+        let open = self.open.values().filter(|open| open.call.cluster == name).count();
+        (open >= MOST_OPEN).then_some(Obstacle::Overflow)
     }
 
     /// A call that ends before it begins: the guest is told `parts` as soon as it has returned,
@@ -184,10 +199,6 @@ impl Callouts {
         now: u64,
         agenda: &mut Scheduler<Due>,
     ) -> Result<(), Refused> {
-        let of_vm = Id { vm: id.vm, token: 0 }..=Id { vm: id.vm, token: u32::MAX };
-        if self.open.range(of_vm).count() >= MOST_OPEN {
-            return Err(Refused(format!("{MOST_OPEN} calls of this VM are open already")));
-        }
         let full = || Refused("too much is to come already".to_owned());
         let next = agenda.schedule(now, Due::Arrival(id)).ok_or_else(full)?;
         let timer = match call.timeout {

@@ -63,6 +63,7 @@ pub(super) fn http_call(
     let timeout = timeout.cast_signed();
     let complete = [&b":path"[..], b":method", b":authority"];
     if timeout < 0
+        || !headers.iter().all(|(name, value)| sound(name) && sound(value))
         || !cx.state().world.borrow().callouts.has_cluster(&cluster)
         || complete.into_iter().any(|name| headers.get(name).is_none())
     {
@@ -75,6 +76,11 @@ pub(super) fn http_call(
     let timeout = (timeout > 0).then_some(timeout * NANOS_PER_MILLI);
     let token = make(cx, Kind::Http, cluster, headers, body, timeout)?;
     cx.put_u32(to_token, token)
+}
+
+/// Whether Envoy takes these bytes into a header: any but the ends of lines and of texts.
+fn sound(bytes: &[u8]) -> bool {
+    !bytes.iter().any(|byte| b"\0\r\n".contains(byte))
 }
 
 /// `proxy_grpc_call`: one message there, one back, or else a status (E19).
@@ -224,9 +230,8 @@ fn make(
         let mut world = state.world.borrow_mut();
         let world = &mut *world;
         let (callouts, agenda) = (&mut world.callouts, &mut world.agenda);
-        if !callouts.has_endpoints(&call.cluster) {
-            // Envoy finds out at once. An HTTP client says no more; a gRPC client does.
-            let parts = reply::nobody(kind, callouts.has_cluster(&call.cluster));
+        if let Some(obstacle) = callouts.obstacle(&call.cluster) {
+            let parts = reply::hindered(kind, obstacle, &call.headers);
             if !parts.is_empty() {
                 callouts.fail_at_once(id, call, parts, world.now, agenda);
             }

@@ -5,8 +5,8 @@
 
 use std::collections::VecDeque;
 
-use super::{Kind, MOST_BODY_BYTES};
-use crate::plan::{Callout, CalloutAnswer};
+use super::{Kind, MOST_BODY_BYTES, Obstacle};
+use crate::plan::{Callout, CalloutAnswer, Headers};
 use crate::wasm::headers::{HeaderMap, SharedMap};
 
 /// The status of a call that broke: `WasmResult::BrokenConnection`.
@@ -17,6 +17,10 @@ const BROKEN: u32 = 11;
 const UNKNOWN: u32 = 2;
 const INTERNAL: u32 = 13;
 const UNAVAILABLE: u32 = 14;
+
+/// With `:status`.
+const MOST_HEADERS: usize = 100;
+const MOST_HEADER_BYTES: usize = 60 << 10;
 
 const NO_ENDPOINT: &str = "no healthy upstream";
 const VIA_UPSTREAM: &str = "via_upstream";
@@ -63,6 +67,7 @@ impl Reply {
         match &callout.answer {
             CalloutAnswer::Never => None,
             CalloutAnswer::Reset => Some(Self::reset(request)),
+            CalloutAnswer::Http { headers, .. } if too_large(headers) => Some(Self::reset(request)),
             CalloutAnswer::Http { status, headers, body, trailers } => Some(upstream(Self {
                 headers: HeaderMap::response(*status, headers),
                 body: body.clone(),
@@ -227,16 +232,32 @@ impl Grpc {
     }
 }
 
-/// What a guest is told after a call that could not begin: a cluster that has no endpoints, or that
-/// there is not.
-pub(crate) fn nobody(kind: Kind, has_cluster: bool) -> VecDeque<Part> {
-    let closed =
-        |message: &str| [Part::Closed { status: UNAVAILABLE, message: message.to_owned() }].into();
-    match kind {
-        Kind::Http => VecDeque::new(),
-        Kind::Grpc | Kind::Stream if !has_cluster => closed("Cluster not available"),
-        Kind::Grpc | Kind::Stream => closed("no healthy upstream{no_healthy_upstream}"),
-    }
+/// What a guest is told after a call that could not begin: nothing over HTTP, and over gRPC what the
+/// router answers. Of a stream Envoy tells the metadata within the call; here nothing ever comes
+/// inside of one.
+pub(crate) fn hindered(kind: Kind, obstacle: Obstacle, request: &HeaderMap) -> VecDeque<Part> {
+    let reply = match obstacle {
+        _ if kind == Kind::Http => return VecDeque::new(),
+        // There is no router.
+        Obstacle::NoCluster => {
+            let message = "Cluster not available".to_owned();
+            return [Part::Closed { status: UNAVAILABLE, message }].into();
+        }
+        Obstacle::NoEndpoint => Reply::local(request, 503, NO_ENDPOINT, "no_healthy_upstream"),
+        Obstacle::Overflow => {
+            let text = "upstream connect error or disconnect/reset before headers. reset reason: \
+                        overflow";
+            let details = "upstream_reset_before_response_started{overflow}";
+            Reply::local(request, 503, text, details)
+        }
+    };
+    reply.parts(kind)
+}
+
+/// More than Envoy's codec takes of an answer's headers: 60 KiB, or 100 of them.
+fn too_large(headers: &Headers) -> bool {
+    let size: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+    headers.len() >= MOST_HEADERS || size > MOST_HEADER_BYTES
 }
 
 fn status(headers: &HeaderMap) -> Option<u32> {

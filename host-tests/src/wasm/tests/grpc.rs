@@ -136,6 +136,33 @@ fn e19_whom_a_call_may_be_to() {
 }
 
 #[test]
+fn e19_a_stream_to_a_cluster_without_endpoints_fails_at_once_and_tells_why() {
+    let mut callbacks = asks(&stream("auth"), "");
+    callbacks[0].1 = callbacks[0].1.replace("(i32.const 1)", "(i32.const 0)");
+    let seen = observe(&callbacks, "{auth: []}");
+    assert_eq!(
+        messages(&seen),
+        [
+            "10",
+            "on_grpc_receive_initial_metadata",
+            "6",
+            "1",
+            "on_grpc_receive_trailing_metadata",
+            "6",
+            ":status=200",
+            "content-type=application/grpc",
+            "grpc-status=14",
+            "grpc-message=no healthy upstream",
+            "on_grpc_close",
+            "6",
+            "14",
+            "14",
+            "no healthy upstream{no_healthy_upstream}"
+        ]
+    );
+}
+
+#[test]
 fn e19_a_stream_tells_everything_in_order() {
     let instructions = format!(
         "{} (call $note (call $grpc_send (global.get $token) @\"one\" (i32.const 0)))
