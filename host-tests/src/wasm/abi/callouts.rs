@@ -63,7 +63,6 @@ pub(super) fn http_call(
     let timeout = timeout.cast_signed();
     let complete = [&b":path"[..], b":method", b":authority"];
     if timeout < 0
-        || !headers.iter().all(|(name, value)| sound(name) && sound(value))
         || !cx.state().world.borrow().callouts.has_cluster(&cluster)
         || complete.into_iter().any(|name| headers.get(name).is_none())
     {
@@ -76,11 +75,6 @@ pub(super) fn http_call(
     let timeout = (timeout > 0).then_some(timeout * NANOS_PER_MILLI);
     let token = make(cx, Kind::Http, cluster, headers, body, timeout)?;
     cx.put_u32(to_token, token)
-}
-
-/// Whether Envoy takes these bytes into a header: any but the ends of lines and of texts.
-fn sound(bytes: &[u8]) -> bool {
-    !bytes.iter().any(|byte| b"\0\r\n".contains(byte))
 }
 
 /// `proxy_grpc_call`: one message there, one back, or else a status (E19).
