@@ -101,6 +101,11 @@ pub fn reports(plan: &Plan, ours: &Report, real: &Report) -> Vec<Difference> {
     let (ours, real) = (normal(plan, ours), normal(plan, real));
     let start = (logs(&ours.logs), logs(&real.logs));
     differences("", "logs", &start.0, &start.1, &mut out);
+    for (ours, real) in ours.connections.iter().zip(&real.connections) {
+        let name = format!("connection {}", ours.name);
+        let value = |seen| serde_json::to_value(seen).unwrap_or_default();
+        differences(&name, "", &value(ours), &value(real), &mut out);
+    }
     for (ours, real) in ours.exchanges.iter().zip(&real.exchanges) {
         let (a, b) = (serde_json::to_value(ours), serde_json::to_value(real));
         let (a, b) = (a.unwrap_or_default(), b.unwrap_or_default());

@@ -13,10 +13,12 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use crate::plan::Plan;
-use crate::report::{CalloutRequest, LogLine, Observed, Report, Response, UpstreamRequest};
+use crate::report::{
+    CalloutRequest, LogLine, Observed, ObservedConnection, Report, Response, UpstreamRequest,
+};
 use crate::scenario::{
-    Expect, ExpectCallout, ExpectLogs, ExpectResponse, ExpectUpstream, HeaderMap, HeaderValue,
-    Severity,
+    Expect, ExpectCallout, ExpectConnection, ExpectLogs, ExpectResponse, ExpectUpstream, HeaderMap,
+    HeaderValue, Severity,
 };
 
 /// One difference.
@@ -50,6 +52,13 @@ pub fn judge(plan: &Plan, report: &Report) -> Vec<Failure> {
         match report.exchanges.get(i) {
             Some(observed) => judge.exchange(&exchange.expect, observed),
             None => judge.differs("", "the exchange to run", "nothing observed"),
+        }
+    }
+    for (i, connection) in plan.connections.iter().enumerate() {
+        let mut judge = Judge { exchange: &connection.name, failures: &mut failures };
+        match report.connections.get(i) {
+            Some(observed) => judge.connection(&connection.expect, observed),
+            None => judge.differs("", "the connection to be made", "nothing observed"),
         }
     }
     failures
@@ -129,6 +138,26 @@ impl Judge<'_> {
             let at = format!("callouts[{i}]");
             self.equal(&format!("{at}.cluster"), expect.cluster.as_ref(), &call.cluster);
             self.request(&at, &ExpectUpstream::from(expect), &UpstreamRequest::from(call));
+        }
+    }
+
+    fn connection(&mut self, expect: &ExpectConnection, observed: &ObservedConnection) {
+        for (at, expected, found) in [
+            ("upstream", &expect.upstream, &observed.upstream),
+            ("client", &expect.client, &observed.client),
+        ] {
+            // A report holds text, so bytes that are none are compared as it shows them.
+            let expected = expected.as_ref().map(|bytes| String::from_utf8_lossy(&bytes.0));
+            if let Some(expected) = expected
+                && expected != *found
+            {
+                self.differs(at, text(expected.as_bytes()), text(found.as_bytes()));
+            }
+        }
+        self.equal("connected", expect.connected.as_ref(), &observed.connected);
+        self.equal("ended", expect.ended.as_ref(), &observed.ended);
+        if let Some(logs) = &expect.logs {
+            self.logs(logs, &observed.logs);
         }
     }
 

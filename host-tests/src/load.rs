@@ -7,6 +7,7 @@
 mod body;
 mod callout;
 mod chain;
+mod connection;
 mod exchange;
 mod shape;
 mod times;
@@ -108,8 +109,8 @@ impl Loader {
         if scenario.workers == Some(0) {
             self.note("workers", "found 0, expected at least 1");
         }
-        if scenario.exchanges.is_empty() {
-            self.note("exchanges", "found none, expected at least one");
+        if scenario.exchanges.is_empty() && scenario.connections.is_empty() {
+            self.note("exchanges", "found none, expected at least one, or one of `connections`");
         }
         let clock_nanos = scenario.clock.as_deref().and_then(|text| {
             let nanos = times::instant(text);
@@ -153,7 +154,17 @@ impl Loader {
             }
         }
         let profile = scenario.profile.unwrap_or_default();
-        Plan { path: path.to_owned(), profile, clock_nanos, callouts, chain, exchanges, scenario }
+        let connections = self.connections(&scenario.connections);
+        Plan {
+            path: path.to_owned(),
+            profile,
+            clock_nanos,
+            callouts,
+            chain,
+            exchanges,
+            connections,
+            scenario,
+        }
     }
 
     fn note(&mut self, path: impl Into<String>, message: impl Into<String>) {

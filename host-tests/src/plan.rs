@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::scenario::{Expect, FailurePolicy, HostName, Position, Profile, Scenario};
+use crate::scenario::{
+    Expect, ExpectConnection, FailurePolicy, HostName, Position, Profile, Scenario, Side,
+};
 
 /// A scenario with nothing left to look up.
 #[derive(Clone, Debug)]
@@ -25,6 +27,23 @@ pub struct Plan {
     pub chain: Vec<Filter>,
     /// The exchanges, in order.
     pub exchanges: Vec<Exchange>,
+    /// TCP connections after them, in order.
+    pub connections: Vec<Connection>,
+}
+
+/// One TCP connection.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// The name, or the number from 1.
+    pub name: String,
+    /// What the client sends; no piece is empty.
+    pub send: Vec<Vec<u8>>,
+    /// What the upstream sends then.
+    pub upstream_sends: Vec<Vec<u8>>,
+    /// Who ends its side first.
+    pub closes: Side,
+    /// What must come of it.
+    pub expect: ExpectConnection,
 }
 
 /// One filter of the chain.

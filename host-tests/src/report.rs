@@ -11,6 +11,9 @@ use serde_json::Value;
 pub struct Report {
     /// One per exchange of the file, in order.
     pub exchanges: Vec<Observed>,
+    /// One per TCP connection of the file, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub connections: Vec<ObservedConnection>,
     /// What filters logged while they started, before the first exchange, each line once.
     pub logs: Vec<LogLine>,
 }
@@ -32,6 +35,24 @@ pub struct Observed {
     /// Every metric of the filters, after the exchange.
     pub metrics: BTreeMap<String, i64>,
     /// Lines that filters logged during the exchange.
+    pub logs: Vec<LogLine>,
+}
+
+/// One TCP connection as observed from outside.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ObservedConnection {
+    /// The connection's name, or its number from 1.
+    pub name: String,
+    /// Whether an upstream was connected to.
+    pub connected: bool,
+    /// What reached the upstream; bytes that are no text become U+FFFD.
+    pub upstream: String,
+    /// What reached the client, likewise.
+    pub client: String,
+    /// Whether both ends saw the end of the other one.
+    pub ended: bool,
+    /// Lines that filters logged during the connection.
     pub logs: Vec<LogLine>,
 }
 

@@ -5,10 +5,12 @@
 //! honour is reported by [`crate::plan::Plan::skip_reason`].
 
 mod callout;
+mod connection;
 mod expect;
 mod value;
 
 pub use callout::{Callout, GrpcAnswer};
+pub use connection::{Connection, ExpectConnection, Side};
 pub use expect::{Expect, ExpectCallout, ExpectLogs, ExpectResponse, ExpectUpstream, Severity};
 pub use value::{Bytes, Chunks, HeaderMap, HeaderValue, SseItem};
 
@@ -54,7 +56,11 @@ pub struct Scenario {
     /// The filters, in request order.
     pub chain: Vec<Link>,
     /// The exchanges, in order.
+    #[serde(default)]
     pub exchanges: Vec<Exchange>,
+    /// TCP connections after them, in order.
+    #[serde(default)]
+    pub connections: Vec<Connection>,
 }
 
 /// A host that runs scenarios.
@@ -165,6 +171,8 @@ pub enum Position {
     Downstream,
     /// Once per attempt.
     Upstream,
+    /// Once per TCP connection.
+    Network,
 }
 
 /// Envoy's `failure_policy`.

@@ -18,6 +18,9 @@ pub(super) fn normal(plan: &Plan, report: &Report) -> Report {
     for (exchange, observed) in plan.exchanges.iter().zip(&mut report.exchanges) {
         simplify(exchange, observed);
     }
+    for connection in &mut report.connections {
+        connection.logs.iter_mut().for_each(without_engine);
+    }
     report
 }
 

@@ -52,7 +52,7 @@ pub(crate) fn name(index: usize) -> String {
     format!("exchange-{index}")
 }
 
-/// The bootstrap configuration. `ports[i][k]` is where attempt `k` of exchange `i` is answered.
+/// The bootstrap configuration, but for TCP connections. `ports[i][k]` is where attempt `k` of exchange `i` is answered.
 /// `callouts` says where each cluster that filters call is answered.
 pub(crate) fn bootstrap(
     plan: &Plan,
@@ -77,11 +77,11 @@ pub(crate) fn bootstrap(
     })
 }
 
-fn loopback(port: u16) -> Value {
+pub(super) fn loopback(port: u16) -> Value {
     json!({"socket_address": {"address": "127.0.0.1", "port_value": port}})
 }
 
-fn typed(kind: &str, mut fields: Value) -> Value {
+pub(super) fn typed(kind: &str, mut fields: Value) -> Value {
     if let Some(fields) = fields.as_object_mut() {
         fields.insert("@type".into(), format!("type.googleapis.com/{kind}").into());
     }
@@ -282,7 +282,12 @@ fn wasm_filters(plan: &Plan, at: Position) -> Vec<Value> {
     plan.chain.iter().filter(|filter| filter.at == at).map(|f| wasm_filter(plan, f)).collect()
 }
 
-fn wasm_filter(plan: &Plan, filter: &Filter) -> Value {
+/// A wasm filter of an HTTP chain, or of a TCP listener's.
+pub(super) fn wasm_filter(plan: &Plan, filter: &Filter) -> Value {
+    let kind = match filter.at {
+        Position::Downstream | Position::Upstream => "envoy.extensions.filters.http.wasm.v3.Wasm",
+        Position::Network => "envoy.extensions.filters.network.wasm.v3.Wasm",
+    };
     let mut vm = json!({
         "vm_id": filter.vm_id,
         "runtime": "envoy.wasm.runtime.v8",
@@ -306,8 +311,7 @@ fn wasm_filter(plan: &Plan, filter: &Filter) -> Value {
     });
     json!({
         "name": filter.name,
-        "typed_config":
-            typed("envoy.extensions.filters.http.wasm.v3.Wasm", json!({"config": config})),
+        "typed_config": typed(kind, json!({"config": config})),
     })
 }
 

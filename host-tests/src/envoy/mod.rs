@@ -19,6 +19,7 @@ mod callouts;
 mod client;
 mod log;
 mod message;
+mod network;
 mod pace;
 mod pieces;
 mod process;
@@ -27,7 +28,7 @@ mod upstream;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -137,6 +138,8 @@ struct Gateway {
     envoy: Envoy,
     servers: Vec<Vec<Server>>,
     callouts: Clusters,
+    /// Where TCP connections end.
+    upstreams: Vec<TcpListener>,
     access_log: PathBuf,
     listeners: BTreeMap<String, u16>,
     limit: Duration,
@@ -163,12 +166,21 @@ impl Gateway {
         let access_log = scratch.path("access.log");
         let assembled = assembled(plan, &scratch)?;
         let plan = assembled.as_ref().unwrap_or(plan);
-        let config = bootstrap::bootstrap(plan, &ports, callouts.ports(), &access_log);
+        let mut config = bootstrap::bootstrap(plan, &ports, callouts.ports(), &access_log);
+        let upstreams = network::add(&mut config, plan)?;
         let envoy = Envoy::start(binary, &config, plan, &scratch)?;
         let deadline = Instant::now() + Patience::Full.limit();
         let listeners = admin::listeners(envoy.admin(), deadline)?;
-        let mut gateway =
-            Self { envoy, servers, callouts, access_log, listeners, limit, _scratch: scratch };
+        let mut gateway = Self {
+            envoy,
+            servers,
+            callouts,
+            upstreams,
+            access_log,
+            listeners,
+            limit,
+            _scratch: scratch,
+        };
         gateway.settle(deadline)?;
         gateway.envoy.started()?;
         Ok(gateway)
@@ -185,6 +197,18 @@ impl Gateway {
                 anyhow!("exchange `{}`: {error:#}{said}", exchange.name)
             })?;
             report.exchanges.push(observed);
+        }
+        // Both ends stay open until Envoy is gone, as far as its filters hold them open.
+        let mut ends = Vec::new();
+        for (i, connection) in plan.connections.iter().enumerate() {
+            let name = network::name(i);
+            let port = self.listeners.get(&name).with_context(|| format!("no listener {name}"))?;
+            let upstream = self.upstreams.get(i).context("no upstream")?;
+            let (mut observed, open) = network::run(*port, upstream, connection)
+                .with_context(|| format!("connection `{}`", connection.name))?;
+            observed.logs = self.envoy.new_lines()?;
+            report.connections.push(observed);
+            ends.extend(open);
         }
         report.logs.extend(self.envoy.end(Instant::now() + Patience::Full.limit())?);
         Ok(report)

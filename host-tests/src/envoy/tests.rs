@@ -46,6 +46,7 @@ fn answer(status: u16, body: &[&[u8]]) -> Upstream {
 fn plan(scenario: Scenario, chain: Vec<crate::plan::Filter>, exchanges: Vec<Exchange>) -> Plan {
     let (path, callouts) = (PathBuf::from("s.yaml"), BTreeMap::new());
     Plan {
+        connections: Vec::new(),
         path,
         scenario,
         profile: crate::scenario::Profile::Envoy,

@@ -19,13 +19,13 @@ use super::worker::{Place, Worker};
 use crate::report::HOST;
 
 /// How long exchanges are waited for, in virtual time: an hour.
-const MOST_WAIT_NANOS: u64 = 3_600_000_000_000;
+pub(super) const MOST_WAIT_NANOS: u64 = 3_600_000_000_000;
 
 /// How long root contexts are waited for that are not done: a minute.
 const MOST_END_NANOS: u64 = 60_000_000_000;
 
 /// What may happen in that time: ticks, arrivals, answers, timeouts.
-const MOST_EVENTS: usize = 100_000;
+pub(super) const MOST_EVENTS: usize = 100_000;
 
 /// What may happen between two exchanges.
 const MOST_EVENTS_IN_ADVANCE: usize = 1_000_000;
@@ -119,7 +119,7 @@ impl Gateway {
     }
 
     /// Lets the next thing happen that is due at `until` or before. False: there is none.
-    fn happen(&self, until: u64, running: Running<'_, '_>) -> bool {
+    pub(super) fn happen(&self, until: u64, running: Running<'_, '_>) -> bool {
         let due = {
             let mut world = self.world.borrow_mut();
             let Some((at, due)) = world.agenda.pop(until) else { return false };
@@ -181,7 +181,7 @@ impl Gateway {
 
     /// Calls the readers of everything that was queued before; what they queue has to wait for the
     /// next time. False: there was nothing.
-    fn call_queue_readers(&self, running: Running<'_, '_>) -> anyhow::Result<bool> {
+    pub(super) fn call_queue_readers(&self, running: Running<'_, '_>) -> anyhow::Result<bool> {
         let due = self.world.borrow_mut().queues.take_ready();
         if due.is_empty() {
             return Ok(false);
@@ -220,7 +220,11 @@ impl Gateway {
         running: Running<'_, '_>,
     ) {
         for action in actions {
-            route(worker, place, action, running);
+            if running.is_empty() {
+                self.stray(worker, place, action);
+            } else {
+                route(worker, place, action, running);
+            }
         }
         self.perform_foreign(running);
     }
@@ -268,7 +272,7 @@ impl Gateway {
         world.callouts.drop_calls(&mut world.agenda);
     }
 
-    fn now(&self) -> u64 {
+    pub(super) fn now(&self) -> u64 {
         self.world.borrow().now
     }
 }

@@ -201,6 +201,7 @@ impl Exchange<'_> {
             info: Rc::clone(&self.info),
             access: Both::default(),
             end_of_stream: false,
+            network: false,
             logging: false,
         };
         let root = link.place.root;

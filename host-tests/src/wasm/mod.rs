@@ -39,6 +39,7 @@ mod filter;
 mod grpc_service;
 mod guest;
 mod headers;
+mod network;
 mod profile;
 mod recorder;
 mod reply;
@@ -53,6 +54,7 @@ mod worker;
 mod world;
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use anyhow::{Context, bail};
@@ -66,6 +68,7 @@ use allowance::Allowance;
 use callouts::Callouts;
 use exchange::{DEFAULT_BUFFER_LIMIT, Exchange, Surroundings};
 pub(crate) use guest::Thread;
+use network::{Connection, Stray};
 use profile::Switches;
 use recorder::Recorder;
 use start::Threads;
@@ -120,6 +123,10 @@ pub struct Gateway {
     threads: Threads,
     /// What filters logged when they were started, each line once.
     start: Vec<LogLine>,
+    /// What filters of connections that nobody ended log when the host goes.
+    late: Vec<LogLine>,
+    /// What was asked for, with no exchange under way, in the name of streams: of TCP connections.
+    strays: RefCell<VecDeque<Stray>>,
     runtime: &'static Runtime,
 }
 
@@ -145,7 +152,14 @@ impl Gateway {
         world.callouts = Callouts::new(&plan.callouts);
         let world = Rc::new(RefCell::new(world));
         let threads = Threads::start(runtime, plan, &world)?;
-        let mut gateway = Self { world, threads, start: Vec::new(), runtime };
+        let mut gateway = Self {
+            world,
+            threads,
+            start: Vec::new(),
+            late: Vec::new(),
+            strays: RefCell::default(),
+            runtime,
+        };
         gateway.settle_start()?;
         for line in gateway.lines(None) {
             // Each thread says the same.
@@ -200,6 +214,17 @@ impl Gateway {
                 report.exchanges.push(observed.with_context(|| format!("exchange `{name}`"))?);
             }
         }
+        for (i, connection) in plan.connections.iter().enumerate() {
+            let number = plan.exchanges.len() + i;
+            self.world.borrow_mut().allowance = Allowance::new(self.runtime.fuel());
+            let worker = self.threads.workers.get(number % self.threads.workers.len().max(1));
+            let Some(worker) = worker else { bail!("no worker") };
+            let (overrides, worker) = (&surroundings.overrides, Rc::clone(worker));
+            let connection = Connection::new(number, connection, overrides, &self.world, worker);
+            let name = &connection.name().to_owned();
+            let observed = self.connect(number, connection);
+            report.connections.push(observed.with_context(|| format!("connection `{name}`"))?);
+        }
         self.drop_calls();
         report.logs.extend(self.lines(None));
         Ok(report)
@@ -218,7 +243,8 @@ impl Gateway {
         if self.world.borrow().profile.plugins_are_waited_for {
             self.wait_for_the_end();
         }
-        self.lines(None)
+        let lines = self.lines(None);
+        self.late.into_iter().chain(lines).collect()
     }
 
     /// Shows the memory of every running VM of the workers.

@@ -85,6 +85,8 @@ pub(crate) struct StreamContext {
     pub(crate) access: Both<Access>,
     /// One flag for both directions (E30).
     pub(crate) end_of_stream: bool,
+    /// It is about a TCP connection, whose lanes have only pieces.
+    pub(crate) network: bool,
     /// In `on_log` all maps are readable and none is writable.
     pub(crate) logging: bool,
 }
@@ -119,6 +121,33 @@ pub(crate) struct StreamInfo {
     pub(crate) flags: u64,
     /// How often a filter asked for the route to be chosen again.
     pub(crate) route_cleared: u32,
+}
+
+impl StreamInfo {
+    /// Of a TCP connection.
+    pub(crate) fn of_connection(
+        index: usize,
+        overrides: &Rc<BTreeMap<String, Value>>,
+        now: u64,
+    ) -> Self {
+        Self {
+            exchange: index,
+            filter_state: BTreeMap::new(),
+            overrides: Rc::clone(overrides),
+            request_headers: SharedMap::default(),
+            response_headers: None,
+            response_trailers: None,
+            request_bytes: 0,
+            response_bytes: 0,
+            started: now,
+            attempts: 0,
+            host_metadata: None,
+            code: None,
+            code_details: None,
+            flags: 0,
+            route_cleared: 0,
+        }
+    }
 }
 
 /// `response.flags`, by Envoy's bits.

@@ -14,6 +14,7 @@ mod foreign;
 mod grpc;
 pub(crate) mod guest;
 mod headers;
+mod network;
 mod profiles;
 mod properties;
 mod replies;
@@ -58,7 +59,9 @@ impl<'a> Chain<'a> {
             std::fs::write(file, guest(name, callbacks)).unwrap();
             yaml += &format!("  - {{wasm: ./{name}.wasm, config: '{name}'{extra}}}\n");
         }
-        yaml += "exchanges:\n";
+        if !exchanges.is_empty() {
+            yaml += "exchanges:\n";
+        }
         for exchange in exchanges {
             yaml += &format!("  - {exchange}\n");
         }

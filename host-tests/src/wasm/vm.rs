@@ -78,6 +78,9 @@ struct Callbacks {
     trailers: [Option<TypedFunc<(u32, u32), u32>>; 2],
     on_http_call_response: Option<Answered>,
     on_grpc: [Option<GrpcPart>; 4],
+    on_new_connection: Option<TypedFunc<u32, u32>>,
+    data: [Option<Piece>; 2],
+    close: [Option<TypedFunc<(u32, u32), ()>>; 2],
     on_log: Option<TypedFunc<u32, ()>>,
     on_done: Option<TypedFunc<u32, u32>>,
     on_delete: Option<TypedFunc<u32, ()>>,
@@ -232,6 +235,54 @@ impl Vm {
             Direction::Response => ("proxy_on_response_trailers", &self.callbacks.trailers[1]),
         };
         self.call(name, function.clone(), id, (id, count), 0)
+    }
+
+    pub(crate) fn on_new_connection(&mut self, id: u32) -> Result<u32, Failed> {
+        let function = self.callbacks.on_new_connection.clone();
+        self.call("proxy_on_new_connection", function, id, id, 0)
+    }
+
+    /// Bytes of the client (the request's direction) or of the upstream.
+    pub(crate) fn on_data(
+        &mut self,
+        direction: Direction,
+        id: u32,
+        size: u32,
+        end: bool,
+    ) -> Result<u32, Failed> {
+        let (name, function) = match direction {
+            Direction::Request => ("proxy_on_downstream_data", &self.callbacks.data[0]),
+            Direction::Response => ("proxy_on_upstream_data", &self.callbacks.data[1]),
+        };
+        self.call(name, function.clone(), id, (id, size, u32::from(end)), 0)
+    }
+
+    /// The client's connection has closed, or the upstream's; by `peer`.
+    pub(crate) fn on_close(
+        &mut self,
+        direction: Direction,
+        id: u32,
+        peer: u32,
+    ) -> Result<(), Failed> {
+        let (name, function) = match direction {
+            Direction::Request => {
+                ("proxy_on_downstream_connection_close", &self.callbacks.close[0])
+            }
+            Direction::Response => ("proxy_on_upstream_connection_close", &self.callbacks.close[1]),
+        };
+        self.call(name, function.clone(), id, (id, peer), ())
+    }
+
+    /// `on_done`, `on_log`, `on_delete`, in the order of TCP connections.
+    pub(crate) fn end_connection(&mut self, id: u32) -> Result<(), Failed> {
+        let done = self.callbacks.on_done.clone();
+        let delete = self.callbacks.on_delete.clone();
+        let ended = self
+            .call("proxy_on_done", done, id, id, 1)
+            .and_then(|_| self.on_log(id))
+            .and_then(|()| self.call("proxy_on_delete", delete, id, id, ()));
+        self.store.data_mut().streams.remove(&id);
+        ended
     }
 
     pub(crate) fn on_log(&mut self, id: u32) -> Result<(), Failed> {
@@ -501,6 +552,15 @@ impl Callbacks {
                 export(store, instance, GRPC[1])?,
                 export(store, instance, GRPC[2])?,
                 export(store, instance, GRPC[3])?,
+            ],
+            on_new_connection: export(store, instance, "proxy_on_new_connection")?,
+            data: [
+                export(store, instance, "proxy_on_downstream_data")?,
+                export(store, instance, "proxy_on_upstream_data")?,
+            ],
+            close: [
+                export(store, instance, "proxy_on_downstream_connection_close")?,
+                export(store, instance, "proxy_on_upstream_connection_close")?,
             ],
             on_log: export(store, instance, "proxy_on_log")?,
             on_done: export(store, instance, "proxy_on_done")?,

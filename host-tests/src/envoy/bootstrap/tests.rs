@@ -65,6 +65,7 @@ fn plan(scenario: Value, exchanges: Vec<Exchange>) -> Plan {
     let callouts = BTreeMap::new();
     let path = PathBuf::from("scenario.yaml");
     Plan {
+        connections: Vec::new(),
         path,
         scenario,
         profile: crate::scenario::Profile::Envoy,

@@ -9,14 +9,16 @@ use crate::wasm::stream::{Direction, Lane, StreamContext, View};
 /// Which buffer a number means.
 enum Buffer {
     Body(Direction),
+    /// What a TCP connection's client has sent, or its upstream.
+    Data(Direction),
     /// The answer to an HTTP callout.
     CalloutBody,
     /// A message of a gRPC callout.
     GrpcMessage,
     VmConfiguration,
     PluginConfiguration,
-    /// Of TCP connections and foreign calls: outside of their callbacks always there, and always
-    /// empty. So are gRPC messages.
+    /// Of foreign calls: outside of their callbacks always there, and always empty. So are gRPC
+    /// messages.
     Other,
 }
 
@@ -54,7 +56,7 @@ pub(super) fn set_bytes(
     cx.keep(new.len())?;
     let state = cx.state();
     let direction = match which(buffer)? {
-        Buffer::Body(direction) => direction,
+        Buffer::Body(direction) | Buffer::Data(direction) => direction,
         // What a callout brought is for reading.
         Buffer::CalloutBody => {
             told(state, buffer).ok_or(Status::NotFound)?;
@@ -70,7 +72,9 @@ pub(super) fn set_bytes(
     };
     let unavailable =
         if state.profile.body_not_found { Status::NotFound } else { Status::BadArgument };
-    let stream = state.stream().ok_or(unavailable)?;
+    // A stream has nothing in the buffers of TCP connections, nor they in its own.
+    let stream = state.stream().filter(|stream| stream.network == (buffer >= 2));
+    let stream = stream.ok_or(unavailable)?;
     let mut wire = stream.wire.borrow_mut();
     let lane = wire.of_mut(direction);
     let bytes = match stream.access.of(direction).body {
@@ -108,7 +112,9 @@ fn which(buffer: u32) -> Result<Buffer, Status> {
     Ok(match buffer {
         0 => Buffer::Body(Direction::Request),
         1 => Buffer::Body(Direction::Response),
-        2 | 3 | 8 => Buffer::Other,
+        2 => Buffer::Data(Direction::Request),
+        3 => Buffer::Data(Direction::Response),
+        8 => Buffer::Other,
         5 => Buffer::GrpcMessage,
         4 => Buffer::CalloutBody,
         6 => Buffer::VmConfiguration,
@@ -121,8 +127,9 @@ fn which(buffer: u32) -> Result<Buffer, Status> {
 fn with<T>(cx: &Cx<'_>, buffer: u32, read: impl FnOnce(&[u8]) -> T) -> Result<T, Status> {
     let state = cx.state();
     match which(buffer)? {
-        Buffer::Body(direction) => {
-            let Some(stream) = state.stream() else {
+        Buffer::Body(direction) | Buffer::Data(direction) => {
+            let Some(stream) = state.stream().filter(|stream| stream.network == (buffer >= 2))
+            else {
                 return if state.profile.body_not_found {
                     Err(Status::NotFound)
                 } else {

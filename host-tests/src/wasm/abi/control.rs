@@ -67,16 +67,20 @@ pub(super) fn done(cx: &mut Cx<'_>) -> Answer {
 
 /// `proxy_continue_stream`: done after the call returns; the request is out of reach at once (E8).
 pub(super) fn continue_stream(cx: &mut Cx<'_>, stream: u32) -> Answer {
-    let direction = match stream {
-        0 => Direction::Request,
-        1 => Direction::Response,
-        2 | 3 => return Err(Status::Unimplemented.into()),
+    let network = cx.state().stream().map(|stream| stream.network);
+    let direction = match (stream, network) {
+        (0 | 1, Some(true)) => return Ok(()),
+        (0, _) | (2, Some(true)) => Direction::Request,
+        (1, _) => Direction::Response,
+        (2 | 3, _) => return Err(Status::Unimplemented.into()),
         _ => return Err(Status::BadArgument.into()),
     };
     let context = cx.state().effective;
     // In a root context there is nothing to continue, which is well, as in Envoy.
     let Some(stream) = cx.state_mut().stream_mut() else { return Ok(()) };
-    stream.access.request = Access { body: View::None, ..Access::default() };
+    if !stream.network {
+        stream.access.request = Access { body: View::None, ..Access::default() };
+    }
     cx.keep(0)?;
     cx.state_mut().actions.push_back(Action::Continue { context, direction });
     Ok(())
@@ -112,13 +116,16 @@ pub(super) fn get_configuration(cx: &mut Cx<'_>, to: u32, to_size: u32) -> Answe
 /// `proxy_close_stream`: resets the stream after the call returns.
 pub(super) fn close_stream(cx: &mut Cx<'_>, stream: u32) -> Answer {
     let context = cx.state().effective;
-    match stream {
-        0 | 1 if cx.state().stream().is_some() => {
+    let network = cx.state().stream().map(|stream| stream.network);
+    match (stream, network) {
+        (0 | 1, Some(true)) => Ok(()),
+        // Either closes the client's connection, and that the upstream's.
+        (0 | 1, Some(false)) | (2 | 3, Some(true)) => {
             cx.keep(0)?;
             cx.state_mut().actions.push_back(Action::Close { context });
             Ok(())
         }
-        2 | 3 => Err(Status::Unimplemented.into()),
+        (2 | 3, _) => Err(Status::Unimplemented.into()),
         _ => Err(Status::BadArgument.into()),
     }
 }

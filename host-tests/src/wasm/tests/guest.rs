@@ -21,6 +21,11 @@ const SIGNATURES: &[(&str, &str)] = &[
     ("on_grpc_receive", "(param $id i32) (param $token i32) (param $n i32)"),
     ("on_grpc_receive_trailing_metadata", "(param $id i32) (param $token i32) (param $n i32)"),
     ("on_grpc_close", "(param $id i32) (param $token i32) (param $status i32)"),
+    ("on_new_connection", "(param $id i32) (result i32)"),
+    ("on_downstream_data", "(param $id i32) (param $n i32) (param $end i32) (result i32)"),
+    ("on_upstream_data", "(param $id i32) (param $n i32) (param $end i32) (result i32)"),
+    ("on_downstream_connection_close", "(param $id i32) (param $peer i32)"),
+    ("on_upstream_connection_close", "(param $id i32) (param $peer i32)"),
     ("on_log", "(param $id i32)"),
     ("on_done", "(param $id i32) (result i32)"),
     ("on_delete", "(param $id i32)"),
@@ -41,6 +46,7 @@ const PRELUDE: &str = r#"
 (import "env" "proxy_get_property" (func $get_property (param i32 i32 i32 i32) (result i32)))
 (import "env" "proxy_set_property" (func $set_state (param i32 i32 i32 i32) (result i32)))
 (import "env" "proxy_send_local_response" (func $send (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+(import "env" "proxy_close_stream" (func $close (param i32) (result i32)))
 (import "env" "proxy_continue_stream" (func $continue (param i32) (result i32)))
 (import "env" "proxy_call_foreign_function" (func $foreign (param i32 i32 i32 i32 i32 i32) (result i32)))
 (import "env" "proxy_set_effective_context" (func $effective (param i32) (result i32)))
