@@ -10,7 +10,7 @@ mod expect;
 mod value;
 
 pub use callout::{Callout, GrpcAnswer};
-pub use connection::{Connection, ExpectConnection, Side};
+pub use connection::{Connection, ExpectConnection, Piece, Side};
 pub use expect::{Expect, ExpectCallout, ExpectLogs, ExpectResponse, ExpectUpstream, Severity};
 pub use value::{Bytes, Chunks, HeaderMap, HeaderValue, SseItem};
 

@@ -2,7 +2,7 @@
 
 use super::Loader;
 use crate::plan;
-use crate::scenario::{Bytes, Connection};
+use crate::scenario::{Connection, Piece};
 
 impl Loader {
     pub(super) fn connections(&mut self, connections: &[Connection]) -> Vec<plan::Connection> {
@@ -20,7 +20,7 @@ impl Loader {
         connections.iter().enumerate().map(plan).collect()
     }
 
-    fn sent(&mut self, at: &str, pieces: &[Bytes]) -> Vec<Vec<u8>> {
+    fn sent(&mut self, at: &str, pieces: &[Piece]) -> Vec<Vec<u8>> {
         for (i, _) in pieces.iter().enumerate().filter(|(_, piece)| piece.0.is_empty()) {
             self.note(format!("{at}[{i}]"), "found nothing, expected bytes to send");
         }

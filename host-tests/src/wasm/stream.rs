@@ -133,6 +133,7 @@ impl StreamInfo {
         Self {
             exchange: index,
             filter_state: BTreeMap::new(),
+            read_only: BTreeSet::new(),
             overrides: Rc::clone(overrides),
             request_headers: SharedMap::default(),
             response_headers: None,
@@ -141,6 +142,7 @@ impl StreamInfo {
             response_bytes: 0,
             started: now,
             attempts: 0,
+            endpoints: 1,
             host_metadata: None,
             code: None,
             code_details: None,
