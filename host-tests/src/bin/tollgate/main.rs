@@ -79,6 +79,9 @@ enum Command {
     /// below it what the filters did about it, without any value of a header or body. A skip says
     /// why: what a real Envoy cannot honour (virtual time, injected properties) is skipped there. The
     /// last line is `N passed, N failed, N skipped`.
+    ///
+    /// On wasmtime a scenario is also run with its bodies cut otherwise, which must change nothing,
+    /// and repeated, which must not take more and more memory; `unchecked` in the file says why not.
     #[command(after_help = TEST_EXAMPLES)]
     Test(test::Test),
     /// Run one scenario and print what came of it as JSON; judge nothing

@@ -91,6 +91,26 @@ fn a_module_of_the_users_gets_a_scenario_that_passes() {
     passes(&folder);
 }
 
+/// What the runner checks of every scenario may not hold of a module: the scenario then says so.
+#[test]
+fn a_module_that_leaks_gets_a_scenario_that_says_so() {
+    let leaks = r#"(module
+  (memory (export "memory") 1)
+  (func (export "proxy_abi_version_0_2_1"))
+  (func (export "malloc") (param i32) (result i32) (i32.const 0))
+  (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+    (drop (memory.grow (i32.const 1)))
+    (i32.const 0)))"#;
+    let leaks = file("init-leaks/leaks.wat", leaks);
+    let folder = folder("leaks");
+    let (status, out, err) = outcome(&["init", &folder, "--wasm", &leaks]);
+    assert_eq!(status, 0, "{err}");
+    assert!(out.contains("A check that every scenario is put to does not hold"), "{out}");
+    let text = fs::read_to_string(format!("{folder}/scenario.yaml")).unwrap();
+    assert!(text.contains("unchecked:\n  memory: \"found growth "), "{text}");
+    passes(&folder);
+}
+
 #[test]
 fn a_filter_with_a_manifest_gets_a_scenario_that_passes() {
     let folder = folder("filter");
