@@ -6,30 +6,118 @@ use std::rc::Rc;
 
 use base64::Engine as _;
 
-/// Names that Envoy keeps at most once: adding one that is there appends to its value (E11).
-const INLINE: [&[u8]; 21] = [
+/// Names that Envoy 1.40 keeps at most once in requests and in responses: adding one that is there
+/// appends to its value (E11). Measured; trailers of responses have two of their own.
+const INLINE: [&[u8]; 13] = [
+    b"connection",
+    b"content-encoding",
+    b"content-length",
+    b"content-type",
+    b"keep-alive",
+    b"proxy-connection",
+    b"proxy-status",
+    b"transfer-encoding",
+    b"upgrade",
+    b"via",
+    b"x-envoy-attempt-count",
+    b"x-envoy-decorator-operation",
+    b"x-request-id",
+];
+
+/// The same in requests only.
+const INLINE_IN_REQUESTS: [&[u8]; 51] = [
     b":authority",
     b":method",
     b":path",
+    b":protocol",
     b":scheme",
+    b"accept",
+    b"accept-encoding",
+    b"access-control-request-headers",
+    b"access-control-request-method",
+    b"access-control-request-private-network",
+    b"authorization",
+    b"cache-control",
+    b"expect",
+    b"grpc-accept-encoding",
+    b"grpc-timeout",
+    b"if-match",
+    b"if-modified-since",
+    b"if-none-match",
+    b"if-range",
+    b"if-unmodified-since",
+    b"origin",
+    b"pragma",
+    b"referer",
+    b"te",
+    b"user-agent",
+    b"x-client-trace-id",
+    b"x-envoy-downstream-service-cluster",
+    b"x-envoy-downstream-service-node",
+    b"x-envoy-expected-rq-timeout-ms",
+    b"x-envoy-external-address",
+    b"x-envoy-force-trace",
+    b"x-envoy-hedge-on-per-try-timeout",
+    b"x-envoy-internal",
+    b"x-envoy-ip-tags",
+    b"x-envoy-is-timeout-retry",
+    b"x-envoy-max-retries",
+    b"x-envoy-original-host",
+    b"x-envoy-original-path",
+    b"x-envoy-retriable-header-names",
+    b"x-envoy-retriable-status-codes",
+    b"x-envoy-retry-grpc-on",
+    b"x-envoy-retry-on",
+    b"x-envoy-upstream-alt-stat-name",
+    b"x-envoy-upstream-rq-per-try-timeout-ms",
+    b"x-envoy-upstream-rq-timeout-ms",
+    b"x-envoy-upstream-stream-duration-ms",
+    b"x-forwarded-client-cert",
+    b"x-forwarded-for",
+    b"x-forwarded-host",
+    b"x-forwarded-port",
+    b"x-forwarded-proto",
+];
+
+/// The same in responses only.
+const INLINE_IN_RESPONSES: [&[u8]; 25] = [
     b":status",
-    b"connection",
-    b"content-length",
-    b"content-type",
+    b"access-control-allow-credentials",
+    b"access-control-allow-headers",
+    b"access-control-allow-methods",
+    b"access-control-allow-origin",
+    b"access-control-allow-private-network",
+    b"access-control-expose-headers",
+    b"access-control-max-age",
+    b"age",
+    b"cache-control",
+    b"date",
+    b"etag",
+    b"expires",
     b"grpc-message",
     b"grpc-status",
-    b"keep-alive",
-    b"proxy-connection",
+    b"last-modified",
+    b"location",
     b"server",
-    b"te",
-    b"transfer-encoding",
-    b"upgrade",
-    b"user-agent",
-    b"via",
-    b"x-envoy-attempt-count",
-    b"x-forwarded-proto",
-    b"x-request-id",
+    b"vary",
+    b"x-envoy-degraded",
+    b"x-envoy-immediate-health-check-fail",
+    b"x-envoy-ratelimited",
+    b"x-envoy-upstream-canary",
+    b"x-envoy-upstream-healthchecked-cluster",
+    b"x-envoy-upstream-service-time",
 ];
+
+/// What a map is of, on which its well-known names depend.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Kind {
+    Request,
+    Response,
+    ResponseTrailers,
+    /// Trailers of requests, and maps of callouts.
+    #[default]
+    Other,
+}
 
 /// About the connection, not the message.
 const CONNECTION: [&[u8]; 5] =
@@ -46,13 +134,13 @@ pub(crate) type SharedMap = Rc<RefCell<HeaderMap>>;
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct HeaderMap {
     entries: Vec<(Vec<u8>, Vec<u8>)>,
-    /// Names `host` and `:authority` are one, as in Envoy's request map.
-    is_request: bool,
+    /// In requests, names `host` and `:authority` are one.
+    kind: Kind,
 }
 
 impl HeaderMap {
     pub(crate) fn request(pseudo: [(&str, &str); 4], headers: &[(String, Vec<u8>)]) -> Self {
-        let mut map = Self { entries: Vec::new(), is_request: true };
+        let mut map = Self { entries: Vec::new(), kind: Kind::Request };
         for (name, value) in pseudo {
             map.add(name.as_bytes(), value.as_bytes());
         }
@@ -61,7 +149,7 @@ impl HeaderMap {
     }
 
     pub(crate) fn response(status: u16, headers: &[(String, Vec<u8>)]) -> Self {
-        let mut map = Self::default();
+        let mut map = Self { entries: Vec::new(), kind: Kind::Response };
         map.add(b":status", status.to_string().as_bytes());
         map.extend(headers);
         map
@@ -75,7 +163,7 @@ impl HeaderMap {
 
     /// Request headers as a filter gives them for a call.
     pub(crate) fn of_call(pairs: &[(Vec<u8>, Vec<u8>)]) -> Self {
-        let mut map = Self { entries: Vec::new(), is_request: true };
+        let mut map = Self { entries: Vec::new(), kind: Kind::Request };
         pairs.iter().for_each(|(name, value)| map.add(name, value));
         map
     }
@@ -89,6 +177,12 @@ impl HeaderMap {
                 self.add(name, value);
             }
         }
+    }
+
+    pub(crate) fn response_trailers(headers: &[(String, Vec<u8>)]) -> Self {
+        let mut map = Self { entries: Vec::new(), kind: Kind::ResponseTrailers };
+        map.extend(headers);
+        map
     }
 
     pub(crate) fn shared(self) -> SharedMap {
@@ -135,7 +229,7 @@ impl HeaderMap {
     /// Adds a value; to a well-known name that is there, appends with a comma.
     pub(crate) fn add(&mut self, name: &[u8], value: &[u8]) {
         let name = self.key(name);
-        if INLINE.contains(&name.as_slice())
+        if self.joins(&name)
             && let Some((_, old)) = self.entries.iter_mut().find(|(n, _)| *n == name)
         {
             old.push(b',');
@@ -189,9 +283,19 @@ impl HeaderMap {
         to_wire(self.iter())
     }
 
+    /// Whether another value of `name`, in lower case, is appended to the one that is there.
+    fn joins(&self, name: &[u8]) -> bool {
+        match self.kind {
+            Kind::Request => INLINE.contains(&name) || INLINE_IN_REQUESTS.contains(&name),
+            Kind::Response => INLINE.contains(&name) || INLINE_IN_RESPONSES.contains(&name),
+            Kind::ResponseTrailers => [&b"grpc-message"[..], b"grpc-status"].contains(&name),
+            Kind::Other => false,
+        }
+    }
+
     fn key(&self, name: &[u8]) -> Vec<u8> {
         let name = name.to_ascii_lowercase();
-        if self.is_request && name == b"host" { b":authority".to_vec() } else { name }
+        if self.kind == Kind::Request && name == b"host" { b":authority".to_vec() } else { name }
     }
 }
 

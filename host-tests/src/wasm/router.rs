@@ -84,7 +84,7 @@ impl Exchange<'_> {
                 self.pass_data(UPSTREAM_RESPONSE, None, Source::Piece, end);
             }
             Event::Trailers(trailers) => {
-                let trailers = HeaderMap::trailers(&trailers).shared();
+                let trailers = HeaderMap::response_trailers(&trailers).shared();
                 self.with_lane(UPSTREAM_RESPONSE, |lane| lane.trailers = Some(trailers));
                 self.pass_trailers(UPSTREAM_RESPONSE, None);
             }

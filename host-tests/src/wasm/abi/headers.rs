@@ -21,7 +21,9 @@ pub(super) fn get_size(cx: &mut Cx<'_>, map: u32, to: u32) -> Answer {
 /// `proxy_get_header_map_pairs`: empty when out of phase.
 pub(super) fn get_pairs(cx: &mut Cx<'_>, map: u32, to: u32, to_size: u32) -> Answer {
     let map = readable(cx, map)?;
-    let wire = map.map_or_else(|| HeaderMap::default().wire(), |map| map.borrow().wire());
+    // Nothing, not even a count, if there are none.
+    let wire = map.filter(|map| map.borrow().len() > 0);
+    let wire = wire.map(|map| map.borrow().wire()).unwrap_or_default();
     cx.give(&wire, to, to_size)
 }
 
@@ -168,8 +170,12 @@ fn found_writable(cx: &mut Cx<'_>, map: u32) -> Result<SharedMap, Status> {
         return Err(Status::BadArgument);
     }
     access.trailers = true;
+    let made = match which.direction {
+        Direction::Request => HeaderMap::trailers(&[]),
+        Direction::Response => HeaderMap::response_trailers(&[]),
+    };
     let mut wire = stream.wire.borrow_mut();
-    let made = wire.of_mut(which.direction).trailers.get_or_insert_default();
+    let made = wire.of_mut(which.direction).trailers.get_or_insert_with(|| made.shared());
     Ok(made.clone())
 }
 

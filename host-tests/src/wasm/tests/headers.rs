@@ -70,7 +70,7 @@ fn e6_out_of_phase_a_map_is_a_bad_argument_and_all_pairs_are_empty() {
         "(call $header (i32.const 2) @\":status\")
          (call $note (call $set_header (i32.const 2) @\"a\" @\"b\"))
          (call $note (call $get_pairs (i32.const 2) (i32.const 16) (i32.const 20)))
-         (call $note (i32.load (i32.load (i32.const 16))))
+         (call $note (i32.load (i32.const 20)))
          (call $note (call $set_header (i32.const 9) @\"a\" @\"b\"))
          (i32.const 0)",
     )]);
@@ -175,4 +175,92 @@ fn e30_responses_pass_filters_in_reverse_order() {
     let chain = Chain { filters: vec![("a", &callbacks, ""), ("b", &callbacks, "")], scenario: "" };
     let seen = chain.observe(&format!("{{request: {{path: /}}, {OK}}}"));
     assert_eq!(named(&seen), ["a request", "b request", "b response", "a response"]);
+}
+
+#[test]
+fn e11_which_names_are_well_known_depends_on_the_map() {
+    // Adds to each, and logs the first value.
+    let names = ["accept", "vary", "via", "user-agent", "server", "x-other", "grpc-status"];
+    let added = |map: u32| {
+        let add = |name: &str| {
+            let value = |value: &str| {
+                format!("(drop (call $add_header (i32.const {map}) @\"{name}\" @\"{value}\"))")
+            };
+            format!(
+                "(drop (call $remove_header (i32.const {map}) @\"{name}\")) {}{}
+                 (call $header (i32.const {map}) @\"{name}\")
+                 (drop (call $remove_header (i32.const {map}) @\"{name}\"))",
+                value("7"),
+                value("8")
+            )
+        };
+        names.map(add).concat() + "(i32.const 0)"
+    };
+    let (request, response, trailers) = (added(0), added(2), added(3));
+    let exchange = "{request: {path: /}, upstream: [{body: fine, trailers: {a: b}}]}";
+    let logged = |callback: &str, body: &str| {
+        let callbacks = [(callback, body)];
+        let seen = Chain::one(&callbacks).observe(exchange);
+        seen.logs.into_iter().map(|line| line.message).collect::<Vec<_>>()
+    };
+    let (once, twice) = ("7,8", "7");
+    let requests = [once, twice, once, once, twice, twice, twice];
+    assert_eq!(logged("on_request_headers", &request), requests);
+    let responses = [twice, once, once, twice, once, twice, once];
+    assert_eq!(logged("on_response_headers", &response), responses);
+    let trailing = [twice, twice, twice, twice, twice, twice, once];
+    assert_eq!(logged("on_response_trailers", &trailers), trailing);
+}
+
+#[test]
+fn e11_pairs_replace_all_and_a_wrong_serialization_is_none_at_all() {
+    // Two pairs: `:status` and `x`.
+    let good = "\\02\\00\\00\\00\\07\\00\\00\\00\\03\\00\\00\\00\\01\\00\\00\\00\\01\\00\\00\\00:status\\00201\\00x\\00y\\00";
+    let cut = good.strip_suffix("\\00").unwrap();
+    let behind = format!("{good}\\00");
+    let fewer = good.replacen("\\02", "\\01", 1);
+    let no_nul = good.replace("201\\00", "201.");
+    let set = |text: &str| {
+        let body = format!(
+            "(call $note (call $set_pairs (i32.const 2) @\"{text}\"))
+             (call $header (i32.const 2) @\"x\")
+             (call $note (call $get_pairs (i32.const 2) (i32.const 16) (i32.const 20)))
+             (call $note (i32.load (i32.const 20)))
+             (drop (call $set_header (i32.const 2) @\":status\" @\"200\"))
+             (i32.const 0)"
+        );
+        let raw = "";
+        let callbacks = [("raw", raw), ("on_response_headers", body.as_str())];
+        let chain = Chain::one(&callbacks);
+        let seen = chain.observe(&format!("{{request: {{path: /}}, {OK}}}"));
+        seen.logs.into_iter().map(|line| line.message).collect::<Vec<_>>()
+    };
+    assert_eq!(set(good), ["0", "y", "0", "36"]);
+    for wrong in [cut, &behind, &fewer, &no_nul, "", "\\00\\00\\00"] {
+        assert_eq!(set(wrong), ["0", "1", "0", "0"], "{wrong}");
+    }
+}
+
+#[test]
+fn e11_more_than_1024_pairs_are_none_at_all() {
+    // The count, then lengths and bytes of pairs without names and values: two NULs each.
+    let set = |count: usize| {
+        let body = format!(
+            "(memory.fill (i32.const 100000) (i32.const 0) (i32.const 40000))
+             (i32.store (i32.const 100000) (i32.const {count}))
+             (call $note (call $set_pairs (i32.const 2) (i32.const 100000) (i32.const {})))
+             (drop (call $get_pairs (i32.const 2) (i32.const 16) (i32.const 20)))
+             (call $note (i32.load (i32.const 20)))
+             (drop (call $set_pairs (i32.const 2) (i32.const 100000) (i32.const 0)))
+             (drop (call $set_header (i32.const 2) @\":status\" @\"200\"))
+             (i32.const 0)",
+            4 + count * 10
+        );
+        let callbacks = [("on_response_headers", body.as_str())];
+        let chain = Chain::one(&callbacks);
+        let seen = chain.observe(&format!("{{request: {{path: /}}, {OK}}}"));
+        seen.logs.into_iter().map(|line| line.message).collect::<Vec<_>>()
+    };
+    assert_eq!(set(1024), ["0", "10244"]);
+    assert_eq!(set(1025), ["0", "0"]);
 }
