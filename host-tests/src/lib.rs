@@ -18,6 +18,9 @@ pub mod cost;
 pub mod envoy;
 pub mod excerpt;
 pub mod find;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod judge;
 pub mod load;
 pub mod modules;

@@ -66,7 +66,7 @@ impl Plan {
 }
 
 /// Both stages.
-fn read(text: &Text) -> Result<Plan, Vec<Mistake>> {
+pub(crate) fn read(text: &Text) -> Result<Plan, Vec<Mistake>> {
     let scenario = shape::read(text)?;
     let folder = text.file().parent().map(Path::to_owned).unwrap_or_default();
     let mut loader = Loader { folder, problems: Vec::new() };

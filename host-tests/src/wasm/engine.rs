@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::SystemTime;
 
 use anyhow::Context;
 use sha2::{Digest, Sha256};
@@ -33,7 +34,13 @@ pub struct Runtime {
     budget: Budget,
     cache: Option<PathBuf>,
     modules: Mutex<HashMap<[u8; 32], Arc<Program>>>,
+    /// What was in a file, as long as it looks the same: reading and hashing one takes longer than
+    /// to run a scenario with it.
+    files: Mutex<HashMap<PathBuf, (Stamp, Arc<Program>)>>,
 }
+
+/// What tells that a file was not written since: when it was, and its length.
+type Stamp = (SystemTime, u64);
 
 /// A module, ready to make instances.
 pub(crate) struct Program {
@@ -63,7 +70,14 @@ impl Runtime {
         };
         let [a, b, c] = Version::ALL.map(linker);
         let linkers = [a.map_err(plain)?, b.map_err(plain)?, c.map_err(plain)?];
-        Ok(Self { engine, linkers, budget, cache, modules: Mutex::default() })
+        Ok(Self {
+            engine,
+            linkers,
+            budget,
+            cache,
+            modules: Mutex::default(),
+            files: Mutex::default(),
+        })
     }
 
     /// The process's own runtime, with the cache in the workspace's target folder if there is one.
@@ -97,8 +111,20 @@ impl Runtime {
     ///
     /// When there is no such file, it is no module, speaks another ABI, or imports what no host has.
     pub(crate) fn load(&self, file: &Path) -> anyhow::Result<Arc<Program>> {
+        let stamp = stamp(file);
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(now), Some((then, program))) = (stamp, files.get(file))
+            && now == *then
+        {
+            return Ok(Arc::clone(program));
+        }
         let bytes = crate::modules::read(file)?;
-        self.load_bytes(&bytes).with_context(|| format!("module {}", file.display()))
+        let program =
+            self.load_bytes(&bytes).with_context(|| format!("module {}", file.display()))?;
+        if let Some(stamp) = stamp {
+            files.insert(file.to_owned(), (stamp, Arc::clone(&program)));
+        }
+        Ok(program)
     }
 
     pub(crate) fn load_bytes(&self, bytes: &[u8]) -> anyhow::Result<Arc<Program>> {
@@ -136,9 +162,7 @@ impl Runtime {
         self.engine.precompile_compatibility_hash().hash(&mut engine);
         let name: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         let file = folder.join(format!("{name}-{:016x}.cwasm", engine.finish()));
-        if file.exists()
-            && let Ok(module) = self.cached(&file)
-        {
+        if let Some(module) = self.cached(&file) {
             return Ok(module);
         }
         let module = Module::new(&self.engine, bytes).map_err(plain)?;
@@ -147,25 +171,47 @@ impl Runtime {
         Ok(module)
     }
 
-    fn cached(&self, file: &Path) -> wasmtime::Result<Module> {
-        #[expect(unsafe_code, reason = "wasmtime cannot check that a file is its own output")]
-        // SAFETY: the file was written whole by `store` (renamed into place) from the output of
-        // `Module::serialize`, under a name of the module's and the engine's hashes; the folder is
-        // the target folder, whose content cargo runs just as blindly.
+    /// What `store` wrote into `file`. `None`: there is no such file, or it is cut off, damaged, or
+    /// something else; then the module is compiled, and the file written anew.
+    fn cached(&self, file: &Path) -> Option<Module> {
+        let stored = std::fs::read(file).ok()?;
+        let (compiled, checksum) = stored.split_last_chunk::<CHECKSUM>()?;
+        if *checksum != <[u8; CHECKSUM]>::from(Sha256::digest(compiled)) {
+            return None;
+        }
+        #[expect(unsafe_code, reason = "wasmtime cannot check that bytes are its own output")]
+        // SAFETY: the checksum says that these are the bytes that `store` was given, which is the
+        // output of `Module::serialize`; that its engine was this one's like, `deserialize` checks.
+        // Whoever can write other bytes with their checksum into the target folder can as well
+        // replace this program, which is there too.
         unsafe {
-            Module::deserialize_file(&self.engine, file)
+            Module::deserialize(&self.engine, compiled).ok()
         }
     }
 }
+
+/// Length of the checksum at the end of a cached module.
+const CHECKSUM: usize = 32;
 
 /// Writes beside the file, then renames: another process never sees half of it.
 fn store(module: &Module, folder: &Path, file: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder)?;
     let unique = format!("{}-{:?}", std::process::id(), std::thread::current().id());
     let part = file.with_extension(unique);
-    std::fs::write(&part, module.serialize().map_err(plain)?)?;
-    std::fs::rename(&part, file)?;
-    Ok(())
+    let mut compiled = module.serialize().map_err(plain)?;
+    let checksum = Sha256::digest(&compiled);
+    compiled.extend_from_slice(&checksum);
+    let written = std::fs::write(&part, compiled).and_then(|()| std::fs::rename(&part, file));
+    if written.is_err() {
+        // A disk that is full.
+        let _ = std::fs::remove_file(&part);
+    }
+    Ok(written?)
+}
+
+fn stamp(file: &Path) -> Option<Stamp> {
+    let metadata = std::fs::metadata(file).ok()?;
+    Some((metadata.modified().ok()?, metadata.len()))
 }
 
 /// `wasm-cache` in the workspace's target folder; none where that is gone.
@@ -178,3 +224,6 @@ fn default_cache() -> Option<PathBuf> {
 pub(crate) fn plain(error: wasmtime::Error) -> anyhow::Error {
     anyhow::anyhow!("{error:#}")
 }
+
+#[cfg(test)]
+mod tests;

@@ -117,6 +117,16 @@ pub fn record(plan: &Plan) -> (anyhow::Result<Report>, Trace) {
     (report, trace)
 }
 
+/// Reads serialized headers and serializes them again; `None` if they are none. For fuzzing.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn wire_round_trip(bytes: &[u8]) -> Option<Vec<u8>> {
+    let pairs = headers::from_wire(bytes);
+    if pairs.is_empty() {
+        return None;
+    }
+    Some(headers::to_wire(pairs.iter().map(|(name, value)| (name.as_slice(), value.as_slice()))))
+}
+
 /// The host with its workers, ready for exchanges.
 pub struct Gateway {
     world: Rc<RefCell<World>>,

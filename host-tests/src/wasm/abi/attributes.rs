@@ -183,7 +183,9 @@ const ATTRIBUTES: [&str; 14] = [
 /// The scenario's `properties`: the longest dotted path that is there, then members below it, and
 /// elements of lists by their index.
 fn overridden(info: &StreamInfo, path: &[&str]) -> Option<Property> {
-    for len in (1..=path.len()).rev() {
+    // A guest's path may have any number of parts: only as many are joined as a key has.
+    let parts = info.overrides.keys().map(|key| key.split('.').count()).max().unwrap_or(0);
+    for len in (1..=path.len().min(parts)).rev() {
         let (head, tail) = path.split_at_checked(len)?;
         let Some(mut value) = info.overrides.get(&head.join(".")) else { continue };
         for part in tail {
