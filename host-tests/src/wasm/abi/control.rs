@@ -155,7 +155,8 @@ pub(super) fn send_local_response(
     let _ = grpc_status;
     let context = cx.state().effective;
     if cx.state().stream().is_none() {
-        return Err(Status::BadArgument.into());
+        // In a root context there is nothing to answer, which is well, as in Envoy.
+        return Ok(());
     }
     let reply = LocalReply {
         status: u16::try_from(code).map_err(|_| Status::BadArgument)?,

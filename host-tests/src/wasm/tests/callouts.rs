@@ -417,3 +417,22 @@ fn a_callout_that_traps_the_vm_ends_its_streams() {
     let error = Chain { filters: vec![("a", &callbacks, "")], scenario }.run(&[ONE]).unwrap_err();
     assert!(format!("{error:#}").contains("holds the request headers"), "{error:#}");
 }
+
+#[test]
+fn e29_a_root_context_has_nothing_to_continue_and_nothing_to_answer_which_is_well() {
+    let callbacks = [
+        ("on_request_headers", hold(&call("/", "", 0))),
+        (
+            "on_http_call_response",
+            format!(
+                "(call $note (call $continue (i32.const 0)))
+                 (call $note (call $send (i32.const 403) (i32.const 0) (i32.const 0) @\"no\"
+                   (i32.const 0) (i32.const 0) (i32.const -1)))
+                 {RESUME}"
+            ),
+        ),
+    ];
+    let seen = observe(&callbacks, "{auth: [{}]}");
+    assert_eq!(messages(&seen), ["0", "4", "0", "0"]);
+    assert_eq!(seen.response.status, 200);
+}
