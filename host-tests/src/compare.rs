@@ -155,12 +155,36 @@ fn differences(exchange: &str, path: &str, ours: &Value, real: &Value, out: &mut
                 differences(exchange, &format!("{path}[{i}]"), a, b, out);
             }
         }
-        _ => out.push(Difference {
-            exchange: exchange.to_owned(),
-            path: path.to_owned(),
-            wasmtime: shortened(ours.to_string()),
-            envoy: shortened(real.to_string()),
-        }),
+        _ => {
+            let (wasmtime, envoy) = match (ours, real) {
+                (Value::Array(ours), Value::Array(real)) => (cut(ours, real), cut(real, ours)),
+                (ours, real) => (ours.to_string(), real.to_string()),
+            };
+            out.push(Difference {
+                exchange: exchange.to_owned(),
+                path: path.to_owned(),
+                wasmtime: shortened(wasmtime),
+                envoy: shortened(envoy),
+            });
+        }
+    }
+}
+
+/// A list from where it differs from `other`, with a little in front; log lines in short.
+fn cut(list: &[Value], other: &[Value]) -> String {
+    const IN_FRONT: usize = 3;
+    let same = list.iter().zip(other).take_while(|(a, b)| a == b).count();
+    let from = same.saturating_sub(IN_FRONT);
+    let short = |item: &Value| match (item.get("filter"), item.get("message")) {
+        (Some(Value::String(filter)), Some(Value::String(message))) => {
+            format!("{filter}: {message:?}")
+        }
+        _ => item.to_string(),
+    };
+    let rest: Vec<String> = list.iter().skip(from).map(short).collect();
+    match from {
+        0 => format!("[{}]", rest.join(", ")),
+        _ => format!("[… {from} the same, {}]", rest.join(", ")),
     }
 }
 

@@ -41,6 +41,16 @@ fn long_values_lose_their_middle() {
     assert!(long.len() < 700 && long.contains("5000 characters"), "{long}");
 }
 
+#[test]
+fn lists_are_shown_from_where_they_differ() {
+    let list = |text: &str| -> Vec<Value> {
+        text.split(' ').map(|m| json!({"filter": "a", "level": "info", "message": m})).collect()
+    };
+    let (ours, real) = (list("1 2 3 4 5 6"), list("1 2 3 4 7"));
+    assert_eq!(cut(&real, &ours), r#"[… 1 the same, a: "2", a: "3", a: "4", a: "7"]"#);
+    assert_eq!(cut(&[json!(1)], &[]), "[1]");
+}
+
 const ROWS: &str = r#"
 - {scenario: scenarios/one, path: response, exchange: a, reason: r}
 - {rule: e1_pause, run: 2, path: outcome, versions: ["1.3"], reason: r}

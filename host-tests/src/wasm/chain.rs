@@ -202,6 +202,11 @@ impl Exchange<'_> {
                 trailers_added_by = Some(i);
             }
             if !self.after_data(at, i, status, source) {
+                // Made trailers of requests go on all the same, which Envoy does for a last filter
+                // that holds the body. If the filter let its hold go they come twice to the next.
+                if let Some(i) = trailers_added_by.filter(|_| at.direction == Direction::Request) {
+                    self.pass_trailers(at, Some(i));
+                }
                 return;
             }
             entry = self.chain(at.level).next(at.direction, Some(i));

@@ -65,9 +65,7 @@ impl Exchange<'_> {
             return;
         }
         self.client.headers = Some(headers);
-        if self.plan.request.abort_after_bytes == Some(0) {
-            self.client_leaves();
-        } else if end {
+        if end {
             self.response_sent();
         }
     }
@@ -75,12 +73,24 @@ impl Exchange<'_> {
     pub(crate) fn respond_data(&mut self, bytes: &[u8], end: bool) {
         self.client.body.extend_from_slice(bytes);
         self.info.borrow_mut().response_bytes += bytes.len() as u64;
-        let taken = self.client.body.len() as u64;
-        if self.plan.request.abort_after_bytes.is_some_and(|most| taken >= most) {
-            self.client_leaves();
-        } else if end {
+        if end {
             self.response_sent();
         }
+    }
+
+    /// Whether the client has what it waits for to go away. It leaves when the step that brought it
+    /// is done: what passes together arrives together.
+    pub(crate) fn client_has_enough(&self) -> bool {
+        let taken = self.client.body.len() as u64;
+        let most = self.plan.request.abort_after_bytes;
+        self.client.headers.is_some() && most.is_some_and(|most| taken >= most)
+    }
+
+    /// The body as the client took it: what came after it left is nobody's.
+    pub(crate) fn body_taken(&self) -> &[u8] {
+        let most = self.plan.request.abort_after_bytes.unwrap_or(u64::MAX);
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        self.client.body.get(..most).unwrap_or(&self.client.body)
     }
 
     pub(crate) fn respond_trailers(&mut self) {
@@ -101,14 +111,10 @@ impl Exchange<'_> {
         }
     }
 
-    fn client_leaves(&mut self) {
+    pub(crate) fn client_leaves(&mut self) {
         self.info.borrow_mut().flags |= flags::DOWNSTREAM_CONNECTION_TERMINATION;
         let details = "downstream_remote_disconnect";
         self.info.borrow_mut().code_details = Some(details.to_owned());
-        // What comes after is nobody's.
-        if let Some(most) = self.plan.request.abort_after_bytes {
-            self.client.body.truncate(usize::try_from(most).unwrap_or(usize::MAX));
-        }
         self.reset_client();
         self.client.reset = false;
     }

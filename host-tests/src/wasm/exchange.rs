@@ -140,6 +140,9 @@ impl<'p> Exchange<'p> {
         }
         // What an early answer overtakes is still with the client.
         if self.step_early() || self.step_client() || self.step_upstream() {
+            if !self.over && self.client_has_enough() {
+                self.client_leaves();
+            }
             return Step::Moved;
         }
         Step::Blocked
@@ -283,7 +286,7 @@ impl<'p> Exchange<'p> {
                 properties.insert(name.clone(), value.to_json());
             }
         }
-        let (body, body_base64) = body(self.client.body.clone());
+        let (body, body_base64) = body(self.body_taken().to_vec());
         let response = Response {
             status: self.status(),
             headers: self.client.headers.as_ref().map(pairs).unwrap_or_default(),

@@ -143,7 +143,7 @@ impl Exchange<'_> {
         let at = At { level, direction: Direction::Request };
         for i in 0..self.chain(level).links.len() {
             let context = match self.chain(level).links[i].part {
-                Part::Takes => self.context(at, i),
+                Part::Takes(_) => self.context(at, i),
                 Part::Refuses | Part::Missing => None,
             };
             let Some(context) = context else { continue };
@@ -193,9 +193,7 @@ impl Exchange<'_> {
         if link.context.is_some() || at.direction == Direction::Response {
             return link.context;
         }
-        if link.part != Part::Takes {
-            return None;
-        }
+        let Part::Takes(id) = link.part else { return None };
         let stream = StreamContext {
             wire: Rc::clone(&self.chain(at.level).wire),
             info: Rc::clone(&self.info),
@@ -205,10 +203,10 @@ impl Exchange<'_> {
             logging: false,
         };
         let root = link.place.root;
-        let made = self.enter(at.level, i, |vm| vm.create(root, stream));
+        let made = self.enter(at.level, i, |vm| vm.create(id, root, stream));
         let link = &mut self.chain_mut(at.level).links[i];
         match made {
-            Ok(id) => link.context = Some(id),
+            Ok(()) => link.context = Some(id),
             Err(_) => link.part = Part::Refuses,
         }
         link.context

@@ -167,7 +167,8 @@ impl Exchange<'_> {
     }
 
     fn share_request_trailers(&mut self) {
-        let trailers = self.request_trailers();
+        // Of its own: another attempt gets them as they came.
+        let trailers = self.request_trailers().map(|map| map.borrow().clone().shared());
         self.with_lane(UPSTREAM_REQUEST, |lane| lane.trailers = trailers);
     }
 
@@ -240,7 +241,8 @@ impl Exchange<'_> {
             let mut info = self.info.borrow_mut();
             info.code = Some(status);
             info.code_details = Some("via_upstream".to_owned());
-            if wants_retry {
+            // With one attempt there is no retry policy whose limit it could be.
+            if wants_retry && attempts > 1 {
                 info.flags |= flags::UPSTREAM_RETRY_LIMIT_EXCEEDED;
             }
             info.response_headers = Some(Rc::clone(&headers));
@@ -268,10 +270,13 @@ impl Exchange<'_> {
         self.info.borrow_mut().flags |= flags::UPSTREAM_PROTOCOL_ERROR;
         let when = if self.router.answering { "after" } else { "before" };
         let details = format!("upstream_reset_{when}_response_started{{protocol_error}}");
-        let text = "upstream connect error or disconnect/reset before headers. \
-                    reset reason: protocol error";
+        let retried = if self.info.borrow().attempts > 1 { "retried and the latest " } else { "" };
+        let text = format!(
+            "upstream connect error or disconnect/reset before headers. {retried}reset reason: \
+             protocol error"
+        );
         // Resets the client's stream if it has the answer's headers.
-        self.local_reply(Level::Downstream, &LocalReply::new(502, text, &details));
+        self.local_reply(Level::Downstream, &LocalReply::new(502, &text, &details));
     }
 
     /// Ends the attempt, whatever it still had to do.
@@ -289,8 +294,9 @@ fn script(upstream: &plan::Upstream, to_head: bool) -> VecDeque<Event> {
         true => (None, &[][..]),
         false => (upstream.body.as_deref(), upstream.trailers.as_slice()),
     };
-    let mut events = events(&upstream.headers, body, trailers, upstream.reset);
-    if upstream.reset {
+    let reset = upstream.reset && !to_head;
+    let mut events = events(&upstream.headers, body, trailers, reset);
+    if reset {
         events.push_back(Event::Reset);
     }
     events

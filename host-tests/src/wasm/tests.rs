@@ -17,6 +17,7 @@ mod headers;
 mod network;
 mod profiles;
 mod properties;
+mod random_chains;
 mod replies;
 mod resets;
 mod router;

@@ -171,14 +171,23 @@ impl Vm {
         self.failed
     }
 
-    /// Makes a stream context.
-    pub(crate) fn create(&mut self, root: u32, stream: StreamContext) -> Result<u32, Failed> {
+    /// The id of a stream context to come.
+    pub(crate) fn next_context(&mut self) -> u32 {
         let id = self.next_context;
         self.next_context += 1;
+        id
+    }
+
+    /// Makes a stream context with an id of [`Self::next_context`].
+    pub(crate) fn create(
+        &mut self,
+        id: u32,
+        root: u32,
+        stream: StreamContext,
+    ) -> Result<(), Failed> {
         self.store.data_mut().streams.insert(id, (root, stream));
         let create = self.callbacks.on_context_create.clone();
-        self.call("proxy_on_context_create", create, id, (id, root), ())?;
-        Ok(id)
+        self.call("proxy_on_context_create", create, id, (id, root), ())
     }
 
     /// The guest's memory.

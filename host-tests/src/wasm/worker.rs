@@ -43,8 +43,9 @@ struct Slot {
 /// How a plugin takes part in a new stream.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Part {
-    /// Its VM runs.
-    Takes,
+    /// Its VM runs. Its context has this id: Envoy counts them when it makes the chain, so also those
+    /// of filters that never see the request.
+    Takes(u32),
     /// Its VM failed, and it answers 503.
     Refuses,
     /// Its VM failed, and it lets everything pass.
@@ -156,11 +157,16 @@ impl Worker {
         }
         let place = self.place(index)?;
         let part = match (runs(self, place.slot), policy) {
-            (true, _) => Part::Takes,
+            (true, _) => Part::Takes(self.next_context(place.slot)),
             (false, FailurePolicy::FailOpen) => Part::Missing,
             (false, FailurePolicy::FailClosed | FailurePolicy::FailReload) => Part::Refuses,
         };
         Some((place, part))
+    }
+
+    fn next_context(&mut self, slot: usize) -> u32 {
+        let vm = self.slots.get_mut(slot).and_then(|slot| slot.vm.as_mut());
+        vm.map_or(0, Vm::next_context)
     }
 
     fn place(&self, index: usize) -> Option<Place> {

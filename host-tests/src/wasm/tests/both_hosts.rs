@@ -35,6 +35,11 @@ pub(super) fn unexpected(plan: &Plan, report: &anyhow::Result<Report>) -> Vec<St
     found.into_iter().map(|text| format!("run {run}: {text}")).collect()
 }
 
+/// Whether tests are to compare.
+pub(super) fn asked() -> bool {
+    reference().is_some()
+}
+
 fn reference() -> Option<&'static Reference> {
     static REFERENCE: OnceLock<Option<Reference>> = OnceLock::new();
     let load = || {

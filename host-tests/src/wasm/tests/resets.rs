@@ -4,7 +4,7 @@
 use super::*;
 
 /// `$number` logs an attribute that is a number, or the status if there is none.
-const NUMBER: (&str, &str) = (
+pub(super) const NUMBER: (&str, &str) = (
     "raw",
     "(func $number (param i32 i32)
        (local $status i32)
