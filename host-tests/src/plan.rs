@@ -174,6 +174,11 @@ pub struct Upstream {
     pub early: bool,
 }
 
+/// Whether the headers say how long the body is.
+pub(crate) fn has_length(headers: &Headers) -> bool {
+    headers.iter().any(|(name, _)| name == "content-length")
+}
+
 impl Plan {
     /// Why this scenario cannot run on `host`; `None` if it can. On Envoy: a field that only the
     /// wasmtime host honours, or `hosts` that leaves Envoy out.

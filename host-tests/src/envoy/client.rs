@@ -43,8 +43,8 @@ pub(crate) struct Answer {
 }
 
 /// What a client that goes away waits before, so that what it sent has passed the gateway, and what
-/// that answers comes.
-const BEFORE_LEAVING: Duration = Duration::from_millis(30);
+/// that answers comes; longer than `delayed_close_timeout`, with which a reset comes.
+const BEFORE_LEAVING: Duration = Duration::from_millis(150);
 
 /// The head of `request`, and its pieces.
 pub(crate) fn prepare(request: &Request) -> (Vec<u8>, Vec<Vec<u8>>) {

@@ -31,6 +31,7 @@ use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
@@ -66,6 +67,9 @@ impl Patience {
         }
     }
 }
+
+/// What an upstream that answered early has time for, to read what is under way.
+const AFTER_EARLY: Duration = Duration::from_millis(20);
 
 /// Headers that Envoy adds to a request on its way unless they are there. Filters see them; reports
 /// leave them out, except what the client sent itself.
@@ -232,6 +236,10 @@ impl Gateway {
         let port = self.listeners.get(&name).with_context(|| format!("no listener {name}"))?;
         let answer = client::call(SocketAddr::from(([127, 0, 0, 1], *port)), &call, deadline)?;
         let entry = access_log::wait(&self.access_log, index, deadline)?;
+        if call.turns.is_some() {
+            // Its upstream may still read the end of the request.
+            thread::sleep(AFTER_EARLY);
+        }
         self.settle(deadline)?;
         let servers = self.servers.get(index).map(Vec::as_slice).unwrap_or_default();
         let mut logs = self.envoy.new_lines()?;

@@ -152,7 +152,10 @@ impl Shared {
         }
         loop {
             let mut request = Incoming::default();
-            if self.turns.is_some() && self.read(stream, &mut request, Parser::has_head) {
+            if self.turns.is_some()
+                && self.read(stream, &mut request, Parser::has_head)
+                && !request.parser.is_complete()
+            {
                 if self.answer(stream, request.to_head()).is_err() || self.script.close {
                     self.received().extend(request.received());
                     let _ = stream.shutdown(Shutdown::Both);

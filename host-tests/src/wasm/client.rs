@@ -6,8 +6,9 @@ use super::chain::{At, Level, Source};
 use super::exchange::Exchange;
 use super::headers::HeaderMap;
 use super::reply::LocalReply;
-use super::router::{Event, wrong_length};
+use super::router::{Event, ends_with_the_last, wrong_length};
 use super::stream::{Direction, flags};
+use crate::plan;
 
 const REQUEST: At = At { level: Level::Downstream, direction: Direction::Request };
 const RESPONSE: At = At { level: Level::Downstream, direction: Direction::Response };
@@ -39,6 +40,11 @@ impl Exchange<'_> {
             Event::Data(bytes, end) => {
                 self.with_lane(REQUEST, |lane| lane.piece = bytes);
                 self.pass_data(REQUEST, None, Source::Piece, end);
+                if ends_with_the_last(&self.client.events)
+                    && plan::has_length(&self.plan.request.headers)
+                {
+                    self.step_client();
+                }
             }
             Event::Trailers(trailers) => {
                 let trailers = HeaderMap::trailers(&trailers).shared();

@@ -140,6 +140,7 @@ impl<'p> Exchange<'p> {
         }
         // What an early answer overtakes is still with the client.
         if self.step_early() || self.step_client() || self.step_upstream() {
+            self.settle();
             if !self.over && self.client_has_enough() {
                 self.client_leaves();
             }
@@ -318,7 +319,7 @@ fn upstream_request(sent: &Sent) -> UpstreamRequest {
         headers: pairs_with_host(&sent.headers),
         body,
         body_base64,
-        trailers: sent.trailers.as_ref().map(|map| pairs(&map.borrow())).unwrap_or_default(),
+        trailers: sent.trailers.as_ref().map(pairs).unwrap_or_default(),
     }
 }
 

@@ -32,7 +32,7 @@ pub(crate) enum Event {
 pub(crate) struct Sent {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
-    pub(crate) trailers: Option<SharedMap>,
+    pub(crate) trailers: Option<HeaderMap>,
     pub(crate) complete: bool,
 }
 
@@ -51,6 +51,13 @@ pub(crate) struct Router {
     retry_due: bool,
     /// The upstream of this attempt has what it waits for: the whole request, or its headers.
     may_answer: bool,
+    /// The request became complete in this step: it is on its way, and a reply can still stop it.
+    leaving: bool,
+    /// The headers of this attempt left.
+    left: bool,
+    /// The attempt began in this step: what is done to headers and trailers that have left is still
+    /// seen, since the connection comes later.
+    connecting: bool,
     /// The answer of this attempt has gone to the downstream chain.
     answering: bool,
 }
@@ -59,6 +66,21 @@ impl Exchange<'_> {
     /// Does the next thing of an answer that comes before the request's body. False: there is none.
     pub(crate) fn step_early(&mut self) -> bool {
         self.upstream_of_attempt().is_some_and(|upstream| upstream.early) && self.step_upstream()
+    }
+
+    /// A step has ended: what was to leave has left.
+    pub(crate) fn settle(&mut self) {
+        self.router.leaving = false;
+        if std::mem::take(&mut self.router.connecting) {
+            let headers = self.info.borrow().request_headers.borrow().clone();
+            let trailers = self.with_lane(UPSTREAM_REQUEST, |lane| lane.trailers.clone());
+            if let Some(sent) = self.router.sent.last_mut().filter(|_| self.router.left) {
+                sent.headers = headers;
+                if let (Some(sent), Some(now)) = (&mut sent.trailers, trailers) {
+                    sent.clone_from(&now.borrow());
+                }
+            }
+        }
     }
 
     fn upstream_of_attempt(&self) -> Option<&plan::Upstream> {
@@ -82,6 +104,12 @@ impl Exchange<'_> {
             Event::Data(bytes, end) => {
                 self.with_lane(UPSTREAM_RESPONSE, |lane| lane.piece = bytes);
                 self.pass_data(UPSTREAM_RESPONSE, None, Source::Piece, end);
+                let sized = |upstream: &plan::Upstream| plan::has_length(&upstream.headers);
+                if ends_with_the_last(&self.router.events)
+                    && self.upstream_of_attempt().is_some_and(sized)
+                {
+                    self.step_upstream();
+                }
             }
             Event::Trailers(trailers) => {
                 let trailers = HeaderMap::response_trailers(&trailers).shared();
@@ -140,6 +168,8 @@ impl Exchange<'_> {
         self.upstream = Chain::new(filters);
         self.router.answering = false;
         self.router.may_answer = false;
+        self.router.connecting = true;
+        self.router.left = false;
         let request = Rc::clone(&self.info.borrow().request_headers);
         let to_head = request.borrow().text(":method").is_some_and(|method| method == "HEAD");
         self.router.events = script(upstream, to_head);
@@ -150,10 +180,10 @@ impl Exchange<'_> {
         let (ended, has_body) = (self.router.request_ended, self.router.has_body);
         let has_trailers = ended && self.request_trailers().is_some();
         self.pass_headers(UPSTREAM_REQUEST, None, ended && !has_body && !has_trailers);
-        if has_body && ended {
+        if has_body && (ended || !self.router.body.is_empty()) {
             let body = self.router.body.clone();
             self.with_lane(UPSTREAM_REQUEST, |lane| lane.piece = body);
-            self.pass_data(UPSTREAM_REQUEST, None, Source::Piece, !has_trailers);
+            self.pass_data(UPSTREAM_REQUEST, None, Source::Piece, ended && !has_trailers);
         }
         if has_trailers {
             self.share_request_trailers();
@@ -167,8 +197,7 @@ impl Exchange<'_> {
     }
 
     fn share_request_trailers(&mut self) {
-        // Of its own: another attempt gets them as they came.
-        let trailers = self.request_trailers().map(|map| map.borrow().clone().shared());
+        let trailers = self.request_trailers();
         self.with_lane(UPSTREAM_REQUEST, |lane| lane.trailers = trailers);
     }
 
@@ -186,6 +215,7 @@ impl Exchange<'_> {
             return;
         }
         self.router.sent.push(Sent { headers, body: Vec::new(), trailers: None, complete: false });
+        self.router.left = true;
         self.router.may_answer = self.upstream_of_attempt().is_some_and(|upstream| upstream.early);
         if end {
             self.request_sent();
@@ -203,8 +233,9 @@ impl Exchange<'_> {
 
     pub(crate) fn send_trailers(&mut self) {
         let trailers = self.with_lane(UPSTREAM_REQUEST, |lane| lane.trailers.clone());
-        if let Some(sent) = self.router.sent.last_mut() {
-            sent.trailers = trailers;
+        if let Some(sent) = self.router.sent.last_mut().filter(|sent| !sent.complete) {
+            // As they are now: the next attempt changes the same.
+            sent.trailers = trailers.map(|trailers| trailers.borrow().clone());
         }
         self.request_sent();
     }
@@ -214,6 +245,7 @@ impl Exchange<'_> {
         let Some(sent) = self.router.sent.last_mut() else { return };
         sent.complete = true;
         self.router.may_answer = true;
+        self.router.leaving = true;
         if let Some(problem) = wrong_length(&sent.headers, sent.body.len()) {
             self.problem(format!("the request to upstream {problem}"));
         }
@@ -230,7 +262,7 @@ impl Exchange<'_> {
         let wants_retry =
             self.route.retry_on.contains(&status) || self.route.retriable_headers.iter().any(named);
         if wants_retry && attempts < self.plan.upstream.len() {
-            self.path(UPSTREAM_RESPONSE).aborted = true;
+            // What a filter lets go together with the headers still passes those behind it.
             self.path(UPSTREAM_REQUEST).aborted = true;
             self.router.events.clear();
             self.router.retry_due = true;
@@ -252,11 +284,17 @@ impl Exchange<'_> {
     }
 
     pub(crate) fn answer_data(&mut self, bytes: Vec<u8>, end: bool) {
+        if self.router.retry_due {
+            return;
+        }
         self.with_lane(DOWNSTREAM_RESPONSE, |lane| lane.piece = bytes);
         self.pass_data(DOWNSTREAM_RESPONSE, None, Source::Piece, end);
     }
 
     pub(crate) fn answer_trailers(&mut self) {
+        if self.router.retry_due {
+            return;
+        }
         let trailers = self.with_lane(UPSTREAM_RESPONSE, |lane| lane.trailers.clone());
         self.info.borrow_mut().response_trailers.clone_from(&trailers);
         self.with_lane(DOWNSTREAM_RESPONSE, |lane| lane.trailers = trailers);
@@ -285,6 +323,11 @@ impl Exchange<'_> {
         self.path(UPSTREAM_RESPONSE).aborted = true;
         self.router.events.clear();
         self.router.retry_due = false;
+        if std::mem::take(&mut self.router.leaving)
+            && let Some(sent) = self.router.sent.last_mut()
+        {
+            sent.complete = false;
+        }
     }
 }
 
@@ -329,6 +372,12 @@ pub(crate) fn events(
         events.push_back(Event::Trailers(trailers.to_vec()));
     }
     events
+}
+
+/// Whether only the end is to come. Where a length says that a piece was the last, the end comes with
+/// it.
+pub(crate) fn ends_with_the_last(events: &VecDeque<Event>) -> bool {
+    matches!(events.front(), Some(Event::Data(rest, true)) if rest.is_empty())
 }
 
 /// What is wrong with the declared length of a body that is complete.

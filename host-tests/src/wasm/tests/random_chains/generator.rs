@@ -31,7 +31,7 @@ pub(super) fn generate(seed: u64) -> Generated {
             yaml,
             "  - {{wasm: ./{name}.wasm, config: '{name}', at: {at}, failurePolicy: {policy}}}"
         );
-        filters.push(((*name).to_owned(), module(&mut random, name)));
+        filters.push(((*name).to_owned(), module(&mut random, name, at == "upstream")));
     }
     yaml += "exchanges:\n";
     for i in 0..EXCHANGES {
@@ -51,7 +51,7 @@ struct Side {
 const REQUEST: Side = Side { name: "request", headers: 0, trailers: 1, body: 0 };
 const RESPONSE: Side = Side { name: "response", headers: 2, trailers: 3, body: 1 };
 
-fn module(random: &mut Random, name: &str) -> Vec<(&'static str, String)> {
+fn module(random: &mut Random, name: &str, upstream: bool) -> Vec<(&'static str, String)> {
     let mut callbacks = vec![
         ("raw", super::super::resets::NUMBER.1.to_owned()),
         (
@@ -69,25 +69,55 @@ fn module(random: &mut Random, name: &str) -> Vec<(&'static str, String)> {
         (RESPONSE, ["on_response_headers", "on_response_body", "on_response_trailers"]),
     ] {
         let [headers, body, trailers] = on;
-        callbacks.push((headers, variants(random, |random| on_headers(random, &side, name))));
-        if !random.one_in(4) {
-            callbacks.push((body, variants(random, |random| on_body(random, &side, name))));
+        // What an upstream filter holds of a body whose headers it let go, Envoy sends on as soon as
+        // the connection is made, past later filters: chance, so not here.
+        let both = upstream && side.headers == REQUEST.headers;
+        let holds: Vec<Holds> = (0..VARIANTS).map(|_| Holds::any(random, both)).collect();
+        callbacks.push((
+            headers,
+            variants(random, &holds, |r, holds| on_headers(r, &side, name, holds.headers)),
+        ));
+        // A held message is let go by its body.
+        if both || !random.one_in(4) {
+            callbacks.push((
+                body,
+                variants(random, &holds, |r, holds| on_body(r, &side, name, holds.body)),
+            ));
         }
         if random.one_in(2) {
-            callbacks.push((trailers, variants(random, |random| on_trailers(random, &side, name))));
+            callbacks
+                .push((trailers, variants(random, &holds, |r, _| on_trailers(r, &side, name))));
         }
     }
     callbacks
 }
 
+/// What of a message a variant holds until its end.
+struct Holds {
+    headers: bool,
+    body: bool,
+}
+
+impl Holds {
+    /// `both`: none or both.
+    fn any(random: &mut Random, both: bool) -> Self {
+        let body = random.one_in(2);
+        Self { headers: if both { body } else { random.one_in(3) }, body }
+    }
+}
+
 /// A callback whose instructions depend on the stream; `$r` is its result.
-fn variants(random: &mut Random, mut of: impl FnMut(&mut Random) -> String) -> String {
+fn variants(
+    random: &mut Random,
+    holds: &[Holds],
+    mut of: impl FnMut(&mut Random, &Holds) -> String,
+) -> String {
     let mut text = String::from("(local $r i32)\n");
-    for variant in 0..VARIANTS {
+    for (variant, holds) in holds.iter().enumerate() {
         let _ = writeln!(
             text,
             "(if (i32.eq (i32.rem_u (local.get $id) (i32.const {VARIANTS})) (i32.const {variant})) (then\n{}))",
-            of(random)
+            of(random, holds)
         );
     }
     text + "(local.get $r)"
@@ -96,7 +126,7 @@ fn variants(random: &mut Random, mut of: impl FnMut(&mut Random) -> String) -> S
 /// Waits for what comes behind, unless nothing does.
 const PAUSE: &str = "(local.set $r (i32.eqz (local.get $end)))\n";
 
-fn on_headers(random: &mut Random, side: &Side, name: &str) -> String {
+fn on_headers(random: &mut Random, side: &Side, name: &str, holds: bool) -> String {
     let map = side.headers;
     let which = side.name;
     // Bodies change, so their length is not told.
@@ -120,15 +150,15 @@ fn on_headers(random: &mut Random, side: &Side, name: &str) -> String {
         random.maybe(12, &mut text, || set(map, "x-retry", "1"));
         random.maybe(12, &mut text, || set(map, ":status", "202"));
     }
-    random.maybe(3, &mut text, || PAUSE.into());
+    text += if holds { PAUSE } else { "" };
     ends(random, &mut text, 14, which);
     text
 }
 
-fn on_body(random: &mut Random, side: &Side, name: &str) -> String {
+fn on_body(random: &mut Random, side: &Side, name: &str, holds: bool) -> String {
     let Side { headers, trailers, body, name: which } = side;
     let mut text = String::new();
-    random.maybe(2, &mut text, || PAUSE.into());
+    text += if holds { PAUSE } else { "" };
     let mut end = format!("(call $say @\"{which} end\")\n");
     random.maybe(5, &mut end, || {
         format!("(drop (call $set_body (i32.const {body}) (i32.const 0) (i32.const 0) @\"front-{name}-\"))\n")
@@ -182,10 +212,12 @@ fn add(map: u32, name: &str, value: &str) -> String {
 
 fn exchange(random: &mut Random, i: u64) -> String {
     let mut request = format!("path: /{i}, headers: {{x-gone: '1', x-common: c}}");
+    let attempts = [0, 1, 1, 1, 1, 2, 2, 3][random.below(8) as usize];
     let leaves = random.one_in(8);
     if !random.one_in(4) {
         request += &body(random, 'q');
-        if random.one_in(4) && !leaves {
+        // Of retried trailers Envoy shows later upstream filters some twice: not mirrored.
+        if random.one_in(4) && !leaves && attempts < 2 {
             request += ", trailers: {x-gone: '1', x-t: '1'}";
         }
         if leaves {
@@ -198,7 +230,6 @@ fn exchange(random: &mut Random, i: u64) -> String {
     if random.one_in(16) {
         let _ = write!(request, ", abortAfterBytes: {}", random.below(12));
     }
-    let attempts = [0, 1, 1, 1, 1, 2, 2, 3][random.below(8) as usize];
     let upstream: Vec<String> = (0..attempts).map(|_| upstream(random)).collect();
     format!("request: {{{request}}}, upstream: [{}]", upstream.join(", "))
 }
