@@ -284,10 +284,10 @@ impl<'p> Connection<'p> {
         if link.context.is_some() || link.part == Part::Missing {
             return true;
         }
-        if link.part == Part::Refuses {
+        let Part::Takes(context) = link.part else {
             self.close(Peer::Local);
             return false;
-        }
+        };
         let root = link.place.root;
         let stream = StreamContext {
             wire: Rc::clone(&self.wire),
@@ -297,10 +297,10 @@ impl<'p> Connection<'p> {
             network: true,
             logging: false,
         };
-        let Ok(context) = self.enter(i, |vm| vm.create(root, stream)) else {
+        if self.enter(i, |vm| vm.create(context, root, stream)).is_err() {
             self.close(Peer::Local);
             return false;
-        };
+        }
         if let Some(link) = self.links.get_mut(i) {
             link.context = Some(context);
         }
