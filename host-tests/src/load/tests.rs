@@ -46,10 +46,10 @@ fn a_mistake_of_shape_is_named_with_its_place_and_what_was_expected() {
         (
             "misspelt value",
             "description: d\nchain: [{filter: key-check, at: upstrem}]\nexchanges: []".to_owned(),
-            "2:33: chain[0].at: found `upstrem`, expected `downstream` or `upstream`; did you mean \
-             `upstream`?",
+            "2:33: chain[0].at: found `upstrem`, expected one of `downstream`, `upstream`, \
+             `network`; did you mean `upstream`?",
         ),
-        ("missing field", "description: d\nchain: []".to_owned(), "1:1: missing field `exchanges`"),
+        ("missing field", "description: d\nexchanges: []".to_owned(), "1:1: missing field `chain`"),
         (
             "missing further in",
             request("{json: {}}"),
