@@ -1,0 +1,15 @@
+;; At each response says in `x-first` whether the key `seen` is in the shared data, and puts it there.
+(module
+  (import "env" "proxy_get_shared_data" (func $get (param i32 i32 i32 i32 i32) (result i32)))
+  (import "env" "proxy_set_shared_data" (func $set (param i32 i32 i32 i32 i32) (result i32)))
+  (import "env" "proxy_add_header_map_value" (func $add (param i32 i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 0) "seenx-firstnonefound")
+  (func (export "proxy_abi_version_0_2_1"))
+  (func (export "malloc") (param i32) (result i32) (i32.const 1024))
+  (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32)
+    (if (call $get (i32.const 0) (i32.const 4) (i32.const 64) (i32.const 68) (i32.const 72))
+      (then (drop (call $add (i32.const 2) (i32.const 4) (i32.const 7) (i32.const 11) (i32.const 4))))
+      (else (drop (call $add (i32.const 2) (i32.const 4) (i32.const 7) (i32.const 15) (i32.const 5)))))
+    (drop (call $set (i32.const 0) (i32.const 4) (i32.const 0) (i32.const 4) (i32.const 0)))
+    (i32.const 0)))
