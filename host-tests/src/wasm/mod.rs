@@ -1,6 +1,7 @@
 //! An offline proxy-wasm host: Envoy's filter chain around wasmtime, in virtual time.
 //!
-//! It speaks ABI 0.2.1 and mirrors Envoy 1.35 and later where Envoy and the specification differ.
+//! It speaks ABI 0.2.1, 0.2.0 and 0.1.0 ([`abi::version`]) and mirrors Envoy 1.35 and later where Envoy
+//! and the specification differ, or another host ([`profile`]).
 //! Rules that are mirrored carry numbers, which comments and test names here refer to; the tests can
 //! run on a real Envoy too, and did on 1.40 (see `tests`):
 //!
