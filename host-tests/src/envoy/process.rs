@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Once, OnceLock};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -22,14 +23,19 @@ const START_TIMEOUT: Duration = Duration::from_secs(30);
 /// Between two looks at something that Envoy will do soon.
 pub(crate) const POLL: Duration = Duration::from_millis(2);
 
-/// A directory that is removed when dropped.
+/// How the names of folders begin; the process and a number follow.
+const FOLDER: &str = "tollgate-";
+
+/// A directory that is removed when dropped, or by a later run if this process is killed.
 pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
     pub(crate) fn new() -> Result<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
+        static SWEPT: Once = Once::new();
+        SWEPT.call_once(|| sweep(&std::env::temp_dir()));
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("tollgate-{}-{id}", std::process::id()));
+        let path = std::env::temp_dir().join(format!("{FOLDER}{}-{id}", std::process::id()));
         fs::create_dir_all(&path).with_context(|| format!("cannot create {}", path.display()))?;
         Ok(Self(path))
     }
@@ -42,6 +48,45 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// `binary`, killed by the kernel if this process ends without doing it, even by SIGKILL. `setpriv`
+/// becomes the binary, so the child's id is Envoy's. Where there is none, a killed tool leaves its
+/// Envoy behind.
+fn that_dies_with_us(binary: &Path) -> Command {
+    static SETPRIV: OnceLock<bool> = OnceLock::new();
+    let works = || {
+        let mut probe = Command::new("setpriv");
+        probe.args(["--pdeathsig", "KILL", "true"]);
+        probe.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        probe.status().is_ok_and(|status| status.success())
+    };
+    if !*SETPRIV.get_or_init(works) {
+        return Command::new(binary);
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL"]).arg(binary);
+    command
+}
+
+/// Removes the folders of processes that were killed.
+fn sweep(all: &Path) {
+    // Without it no process is known to be gone.
+    if !Path::new("/proc/self").exists() {
+        return;
+    }
+    let Ok(entries) = fs::read_dir(all) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let owner = name.to_str().and_then(|name| {
+            let (pid, id) = name.strip_prefix(FOLDER)?.split_once('-')?;
+            id.parse::<u32>().ok()?;
+            pid.parse::<u32>().ok()
+        });
+        if owner.is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
     }
 }
 
@@ -92,7 +137,7 @@ impl Envoy {
         let admin_path = scratch.path("admin-address");
         fs::write(&config_path, serde_json::to_vec_pretty(config)?)?;
         let log = File::create(&log_path)?;
-        let child = Command::new(binary)
+        let child = that_dies_with_us(binary)
             .arg("--config-path")
             .arg(&config_path)
             .args(["--concurrency", &workers.to_string()])
@@ -195,6 +240,21 @@ impl Drop for Envoy {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn folders_of_processes_that_are_gone_are_removed_and_no_others() {
+        let all = Scratch::new().unwrap();
+        let gone = format!("{FOLDER}4194999-0");
+        let ours = format!("{FOLDER}{}-0", std::process::id());
+        for name in [&gone, &ours, "tollgate-other", "else"] {
+            fs::create_dir(all.path(name)).unwrap();
+        }
+        sweep(&all.path(""));
+        assert_eq!(all.path(&gone).exists(), !Path::new("/proc/self").exists());
+        for name in [&ours, "tollgate-other", "else"] {
+            assert!(all.path(name).exists(), "{name}");
+        }
+    }
 
     #[test]
     fn a_version_is_read() {

@@ -14,6 +14,7 @@ mod costs;
 mod docs;
 mod embedded;
 mod foreign;
+mod killed;
 mod manifests;
 mod scenarios;
 
