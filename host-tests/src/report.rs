@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -142,4 +144,29 @@ pub(crate) fn used_up(cluster: &str, call: usize, answers: usize) -> String {
         n => format!("there are {n} answers"),
     };
     format!("callouts.{cluster}: this is call {call}, but {had}: it gets 503 no healthy upstream")
+}
+
+/// Headers as a report has them: bytes that are no text become U+FFFD.
+pub(crate) fn header_text<'h>(
+    headers: impl Iterator<Item = (&'h [u8], &'h [u8])>,
+) -> Vec<(String, String)> {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    headers.map(|(name, value)| (text(name), text(value))).collect()
+}
+
+/// A body as a report has it: as text if it is UTF-8, else in Base64.
+pub(crate) fn text_or_base64(body: Vec<u8>) -> (Option<String>, Option<String>) {
+    match String::from_utf8(body) {
+        Ok(text) => (Some(text), None),
+        Err(error) => (None, Some(STANDARD.encode(error.as_bytes()))),
+    }
+}
+
+/// The bytes behind [`text_or_base64`].
+pub(crate) fn body_bytes(text: Option<&str>, base64: Option<&str>) -> Vec<u8> {
+    match (text, base64) {
+        (Some(text), _) => text.as_bytes().to_vec(),
+        (None, Some(base64)) => STANDARD.decode(base64).unwrap_or_default(),
+        (None, None) => Vec::new(),
+    }
 }

@@ -1,3 +1,5 @@
+//! Manifests and configurations as people write them, and where their problems are told.
+
 use super::*;
 
 fn file(text: &str) -> ConfigFile {

@@ -35,12 +35,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 
 use crate::modules;
 use crate::plan::{Exchange, Headers, Plan};
-use crate::report::{Observed, Report, Response, UpstreamRequest};
+use crate::report::{Observed, Report, Response, UpstreamRequest, header_text, text_or_base64};
 use callouts::Clusters;
 use client::{Answer, Call};
 use message::Message;
@@ -342,20 +340,9 @@ fn response(answer: Answer, entry: &access_log::Entry, exchange: &Exchange) -> R
     }
 }
 
-fn printable(headers: Headers, implied: impl Fn(&str) -> bool) -> Vec<(String, String)> {
-    let text = |value: Vec<u8>| String::from_utf8_lossy(&value).into_owned();
-    (headers.into_iter())
-        .filter(|(name, _)| !CONNECTION_HEADERS.contains(&name.as_str()) && !implied(name))
-        .map(|(name, value)| (name, text(value)))
-        .collect()
-}
-
-/// A body for a report: as text if it is UTF-8, else as Base64.
-fn text_or_base64(body: Vec<u8>) -> (Option<String>, Option<String>) {
-    match String::from_utf8(body) {
-        Ok(text) => (Some(text), None),
-        Err(error) => (None, Some(BASE64_STANDARD.encode(error.as_bytes()))),
-    }
+fn printable(mut headers: Headers, implied: impl Fn(&str) -> bool) -> Vec<(String, String)> {
+    headers.retain(|(name, _)| !CONNECTION_HEADERS.contains(&name.as_str()) && !implied(name));
+    header_text(headers.iter().map(|(name, value)| (name.as_bytes(), value.as_slice())))
 }
 
 #[cfg(test)]

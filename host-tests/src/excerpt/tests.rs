@@ -1,3 +1,5 @@
+//! What of a trace is shown for a failure, and how it is cut.
+
 use super::*;
 use crate::trace::Cost;
 

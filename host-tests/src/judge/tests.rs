@@ -1,6 +1,9 @@
+//! Each kind of difference, and what passes.
+
 use serde_json::json;
 
 use super::*;
+use crate::report::Response;
 
 fn observed() -> Observed {
     Observed {

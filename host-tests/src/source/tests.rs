@@ -1,3 +1,5 @@
+//! Places in files of every style, and files that would hang a reader.
+
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 

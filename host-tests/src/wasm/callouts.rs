@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::headers::HeaderMap;
 use super::scheduler::{Key, Scheduler};
 use crate::plan;
-use crate::report::{CalloutRequest, used_up};
+use crate::report::{CalloutRequest, text_or_base64, used_up};
 use reply::{Part, Reply};
 
 /// Calls of one cluster that may be open: what Envoy's circuit breaker lets through.
@@ -431,7 +431,7 @@ fn is_envoys(name: &str) -> bool {
 
 impl Made {
     fn report(self) -> CalloutRequest {
-        let (body, body_base64) = super::exchange::body(self.body);
+        let (body, body_base64) = text_or_base64(self.body);
         let headers = super::exchange::pairs_with_host(&self.headers);
         CalloutRequest {
             cluster: self.cluster,

@@ -18,7 +18,7 @@ use super::stream::{Direction, StreamInfo};
 use super::worker::{Place, Worker};
 use super::world::World;
 use crate::plan;
-use crate::report::{LogLine, Observed, Response, UpstreamRequest};
+use crate::report::{LogLine, Observed, Response, UpstreamRequest, header_text, text_or_base64};
 use crate::scenario::{Position, Route};
 
 /// Envoy's default `per_connection_buffer_limit_bytes`.
@@ -287,7 +287,7 @@ impl<'p> Exchange<'p> {
                 properties.insert(name.clone(), value.to_json());
             }
         }
-        let (body, body_base64) = body(self.body_taken().to_vec());
+        let (body, body_base64) = text_or_base64(self.body_taken().to_vec());
         let response = Response {
             status: self.status(),
             headers: self.client.headers.as_ref().map(pairs).unwrap_or_default(),
@@ -312,7 +312,7 @@ impl<'p> Exchange<'p> {
 }
 
 fn upstream_request(sent: &Sent) -> UpstreamRequest {
-    let (body, body_base64) = body(sent.body.clone());
+    let (body, body_base64) = text_or_base64(sent.body.clone());
     UpstreamRequest {
         method: sent.headers.text(":method").unwrap_or_default(),
         path: sent.headers.text(":path").unwrap_or_default(),
@@ -334,19 +334,5 @@ pub(crate) fn pairs_with_host(headers: &HeaderMap) -> Vec<(String, String)> {
 
 /// Headers for a report, without pseudo-headers; bytes that are no text become U+FFFD.
 fn pairs(headers: &HeaderMap) -> Vec<(String, String)> {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let real = headers.iter().filter(|(name, _)| !name.starts_with(b":"));
-    real.map(|(name, value)| (text(name), text(value))).collect()
-}
-
-/// A body as text, or else in base64.
-pub(crate) fn body(bytes: Vec<u8>) -> (Option<String>, Option<String>) {
-    use base64::Engine as _;
-    match String::from_utf8(bytes) {
-        Ok(text) => (Some(text), None),
-        Err(error) => {
-            let bytes = error.into_bytes();
-            (None, Some(base64::engine::general_purpose::STANDARD.encode(bytes)))
-        }
-    }
+    header_text(headers.iter().filter(|(name, _)| !name.starts_with(b":")))
 }

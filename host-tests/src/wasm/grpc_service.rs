@@ -4,9 +4,7 @@
 //! <https://github.com/envoyproxy/envoy/blob/v1.40.0/api/envoy/config/core/v3/grpc_service.proto>
 
 use super::headers::HeaderMap;
-
-/// Groups in groups at most.
-const MOST_DEPTH: u32 = 100;
+use super::protobuf::{Field, fields};
 
 /// A cluster to call, and what its calls begin with.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -34,22 +32,22 @@ impl GrpcService {
         let mut service = Self::default();
         for field in fields(message)? {
             match field {
-                (1, Value::Bytes(bytes)) => {
+                (1, Field::Bytes(bytes)) => {
                     let mut name = Vec::new();
                     for field in fields(bytes)? {
                         match field {
-                            (1, Value::Bytes(bytes)) => name = bytes.to_vec(),
-                            (2, Value::Bytes(bytes)) => service.authority = Some(text(bytes)),
+                            (1, Field::Bytes(bytes)) => name = bytes.to_vec(),
+                            (2, Field::Bytes(bytes)) => service.authority = Some(text(bytes)),
                             _ => {}
                         }
                     }
                     (envoy, google) = (Some(text(&name)), false);
                 }
-                (2, Value::Bytes(bytes)) => {
+                (2, Field::Bytes(bytes)) => {
                     fields(bytes)?;
                     (envoy, google) = (None, true);
                 }
-                (5, Value::Bytes(bytes)) => service.metadata.push(header(bytes)?),
+                (5, Field::Bytes(bytes)) => service.metadata.push(header(bytes)?),
                 _ => {}
             }
         }
@@ -102,73 +100,12 @@ fn header(message: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     let (mut key, mut value) = (Vec::new(), Vec::new());
     for field in fields(message)? {
         match field {
-            (1, Value::Bytes(bytes)) => key = bytes.to_vec(),
-            (2 | 3, Value::Bytes(bytes)) => value = bytes.to_vec(),
+            (1, Field::Bytes(bytes)) => key = bytes.to_vec(),
+            (2 | 3, Field::Bytes(bytes)) => value = bytes.to_vec(),
             _ => {}
         }
     }
     Some((key, value))
-}
-
-/// A field's value, as far as it matters here.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Value<'a> {
-    Bytes(&'a [u8]),
-    Other,
-}
-
-/// The fields of a serialized message with their numbers; `None` if it is none.
-fn fields(mut message: &[u8]) -> Option<Vec<(u64, Value<'_>)>> {
-    let mut fields = Vec::new();
-    while !message.is_empty() {
-        fields.push(field(&mut message, 0)?);
-    }
-    // The end of a group that did not begin.
-    fields.iter().all(|(number, _)| *number > 0).then_some(fields)
-}
-
-/// The next field; number 0 stands for the end of a group.
-fn field<'a>(message: &mut &'a [u8], depth: u32) -> Option<(u64, Value<'a>)> {
-    let tag = varint(message)?;
-    let number = tag >> 3;
-    if number == 0 || number > (1 << 29) - 1 || depth > MOST_DEPTH {
-        return None;
-    }
-    let size = match tag & 7 {
-        0 => {
-            varint(message)?;
-            0
-        }
-        1 => 8,
-        2 => {
-            let size = usize::try_from(varint(message)?).ok()?;
-            let (bytes, rest) = message.split_at_checked(size)?;
-            *message = rest;
-            return Some((number, Value::Bytes(bytes)));
-        }
-        3 => {
-            while field(message, depth + 1)?.0 != 0 {}
-            0
-        }
-        4 => return Some((0, Value::Other)),
-        5 => 4,
-        _ => return None,
-    };
-    *message = message.get(size..)?;
-    Some((number, Value::Other))
-}
-
-fn varint(message: &mut &[u8]) -> Option<u64> {
-    let mut value = 0;
-    for shift in (0..64).step_by(7) {
-        let (byte, rest) = message.split_first()?;
-        *message = rest;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some(value);
-        }
-    }
-    None
 }
 
 #[cfg(test)]

@@ -42,6 +42,7 @@ mod guest;
 mod headers;
 mod network;
 mod profile;
+mod protobuf;
 mod recorder;
 mod reply;
 mod router;

@@ -1,3 +1,5 @@
+//! What a plan becomes in the configuration of Envoy.
+
 use std::path::PathBuf;
 
 use super::*;

@@ -6,9 +6,9 @@ use anyhow::{Result, ensure};
 use bytes::Bytes;
 
 use super::answer;
-use crate::envoy::{message, printable, text_or_base64};
+use crate::envoy::{message, printable};
 use crate::plan::{Callout, Headers};
-use crate::report::{CalloutRequest, HOST, LogLine, used_up};
+use crate::report::{CalloutRequest, HOST, LogLine, text_or_base64, used_up};
 
 /// The most calls of a run, and the most bytes that those of an exchange may send.
 const MOST_CALLS: usize = 10_000;

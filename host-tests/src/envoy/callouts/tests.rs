@@ -1,3 +1,5 @@
+//! The servers of callouts, called over HTTP/2 and HTTP/1.1 as Envoy calls them.
+
 use super::book::messages;
 use super::*;
 use crate::plan::CalloutAnswer;

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::properties::Property;
 use crate::wasm::headers::{HeaderMap, SharedMap};
+use crate::wasm::protobuf::write_bytes;
 use crate::wasm::stream::{StreamContext, StreamInfo};
 
 /// Which header maps attributes may read: those in phase, and in `on_log` all.
@@ -300,7 +301,7 @@ fn xds(info: &StreamInfo, rest: &[&str]) -> Option<Property> {
         ["node"] => {
             // Field 6 of the message: user_agent_name.
             let mut node = Vec::new();
-            field(&mut node, 6, b"envoy");
+            write_bytes(&mut node, 6, b"envoy");
             Some(Property::Bytes(node))
         }
         ["node", "id" | "cluster"] => Some(Property::text("")),
@@ -377,27 +378,15 @@ fn serialized(metadata: &[(String, Vec<(String, String)>)]) -> Vec<u8> {
         let mut of = Vec::new();
         for (key, value) in entries {
             let (mut text, mut entry) = (Vec::new(), Vec::new());
-            field(&mut text, 3, value.as_bytes());
-            field(&mut entry, 1, key.as_bytes());
-            field(&mut entry, 2, &text);
-            field(&mut of, 1, &entry);
+            write_bytes(&mut text, 3, value.as_bytes());
+            write_bytes(&mut entry, 1, key.as_bytes());
+            write_bytes(&mut entry, 2, &text);
+            write_bytes(&mut of, 1, &entry);
         }
         let mut entry = Vec::new();
-        field(&mut entry, 1, namespace.as_bytes());
-        field(&mut entry, 2, &of);
-        field(&mut out, 1, &entry);
+        write_bytes(&mut entry, 1, namespace.as_bytes());
+        write_bytes(&mut entry, 2, &of);
+        write_bytes(&mut out, 1, &entry);
     }
     out
-}
-
-/// Appends a field with a length.
-fn field(out: &mut Vec<u8>, number: u8, bytes: &[u8]) {
-    out.push(number << 3 | 2);
-    let mut length = bytes.len();
-    while length > 0x7f {
-        out.push((length & 0x7f) as u8 | 0x80);
-        length >>= 7;
-    }
-    out.push(length as u8);
-    out.extend_from_slice(bytes);
 }

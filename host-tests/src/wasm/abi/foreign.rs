@@ -3,8 +3,8 @@
 
 use std::io::{Read, Write};
 
-use super::protobuf::{Field, fields};
 use super::{Answer, Cx, Status, expressions};
+use crate::wasm::protobuf::{Field, fields};
 
 /// What `uncompress` gives at most. Envoy has no limit, so that a few bytes can take all its memory.
 const MOST_UNCOMPRESSED: usize = 16 << 20;

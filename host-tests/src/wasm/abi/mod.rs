@@ -14,7 +14,6 @@ mod headers;
 mod metrics;
 pub(crate) use callouts::Tokens;
 pub(crate) mod properties;
-mod protobuf;
 mod shared;
 pub(crate) mod version;
 

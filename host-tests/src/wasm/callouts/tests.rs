@@ -1,3 +1,5 @@
+//! Bounds of calls, and that room comes back.
+
 use super::*;
 use crate::plan::{Callout, CalloutAnswer};
 

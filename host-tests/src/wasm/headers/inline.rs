@@ -1,0 +1,115 @@
+//! The names that Envoy keeps at most once, each in a place of its own ("inline headers").
+
+use super::Kind;
+
+/// Names that Envoy 1.40 keeps at most once in requests and in responses: adding one that is there
+/// appends to its value (E11). Measured; trailers of responses have two of their own.
+const INLINE: [&[u8]; 13] = [
+    b"connection",
+    b"content-encoding",
+    b"content-length",
+    b"content-type",
+    b"keep-alive",
+    b"proxy-connection",
+    b"proxy-status",
+    b"transfer-encoding",
+    b"upgrade",
+    b"via",
+    b"x-envoy-attempt-count",
+    b"x-envoy-decorator-operation",
+    b"x-request-id",
+];
+
+/// The same in requests only.
+const INLINE_IN_REQUESTS: [&[u8]; 51] = [
+    b":authority",
+    b":method",
+    b":path",
+    b":protocol",
+    b":scheme",
+    b"accept",
+    b"accept-encoding",
+    b"access-control-request-headers",
+    b"access-control-request-method",
+    b"access-control-request-private-network",
+    b"authorization",
+    b"cache-control",
+    b"expect",
+    b"grpc-accept-encoding",
+    b"grpc-timeout",
+    b"if-match",
+    b"if-modified-since",
+    b"if-none-match",
+    b"if-range",
+    b"if-unmodified-since",
+    b"origin",
+    b"pragma",
+    b"referer",
+    b"te",
+    b"user-agent",
+    b"x-client-trace-id",
+    b"x-envoy-downstream-service-cluster",
+    b"x-envoy-downstream-service-node",
+    b"x-envoy-expected-rq-timeout-ms",
+    b"x-envoy-external-address",
+    b"x-envoy-force-trace",
+    b"x-envoy-hedge-on-per-try-timeout",
+    b"x-envoy-internal",
+    b"x-envoy-ip-tags",
+    b"x-envoy-is-timeout-retry",
+    b"x-envoy-max-retries",
+    b"x-envoy-original-host",
+    b"x-envoy-original-path",
+    b"x-envoy-retriable-header-names",
+    b"x-envoy-retriable-status-codes",
+    b"x-envoy-retry-grpc-on",
+    b"x-envoy-retry-on",
+    b"x-envoy-upstream-alt-stat-name",
+    b"x-envoy-upstream-rq-per-try-timeout-ms",
+    b"x-envoy-upstream-rq-timeout-ms",
+    b"x-envoy-upstream-stream-duration-ms",
+    b"x-forwarded-client-cert",
+    b"x-forwarded-for",
+    b"x-forwarded-host",
+    b"x-forwarded-port",
+    b"x-forwarded-proto",
+];
+
+/// The same in responses only.
+const INLINE_IN_RESPONSES: [&[u8]; 25] = [
+    b":status",
+    b"access-control-allow-credentials",
+    b"access-control-allow-headers",
+    b"access-control-allow-methods",
+    b"access-control-allow-origin",
+    b"access-control-allow-private-network",
+    b"access-control-expose-headers",
+    b"access-control-max-age",
+    b"age",
+    b"cache-control",
+    b"date",
+    b"etag",
+    b"expires",
+    b"grpc-message",
+    b"grpc-status",
+    b"last-modified",
+    b"location",
+    b"server",
+    b"vary",
+    b"x-envoy-degraded",
+    b"x-envoy-immediate-health-check-fail",
+    b"x-envoy-ratelimited",
+    b"x-envoy-upstream-canary",
+    b"x-envoy-upstream-healthchecked-cluster",
+    b"x-envoy-upstream-service-time",
+];
+
+/// Whether another value of `name`, in lower case, is appended to the one that is there.
+pub(super) fn joins(kind: Kind, name: &[u8]) -> bool {
+    match kind {
+        Kind::Request => INLINE.contains(&name) || INLINE_IN_REQUESTS.contains(&name),
+        Kind::Response => INLINE.contains(&name) || INLINE_IN_RESPONSES.contains(&name),
+        Kind::ResponseTrailers => [&b"grpc-message"[..], b"grpc-status"].contains(&name),
+        Kind::Other => false,
+    }
+}
