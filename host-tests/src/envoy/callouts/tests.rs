@@ -1,4 +1,4 @@
-//! The servers of callouts, called over HTTP/2 and HTTP/1.1 as Envoy calls them.
+//! The servers of callouts, called over HTTP/2 as Envoy calls them, and their book.
 
 use super::book::messages;
 use super::*;
