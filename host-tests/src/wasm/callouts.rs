@@ -8,6 +8,7 @@
 //! A call belongs to the root context that made it, and outlives the stream it was made for. Calls
 //! of a VM that is gone come to nothing, silently (E20).
 
+mod call;
 pub(crate) mod reply;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -15,7 +16,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::headers::HeaderMap;
 use super::scheduler::{Key, Scheduler};
 use crate::plan;
-use crate::report::{CalloutRequest, text_or_base64, used_up};
+use crate::report::{CalloutRequest, used_up};
+use call::Made;
+pub(crate) use call::{Call, Id, Kind, Obstacle, Refused};
 use reply::{Part, Reply};
 
 /// Calls of one cluster that may be open: what Envoy's circuit breaker lets through.
@@ -44,39 +47,6 @@ pub(crate) enum Due {
     Timeout(Id),
 }
 
-/// A call: the VM that made it, and its token there.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) struct Id {
-    pub(crate) vm: u64,
-    pub(crate) token: u32,
-}
-
-/// What the host function was.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Kind {
-    Http,
-    /// One message each way.
-    Grpc,
-    /// Any number each way.
-    Stream,
-}
-
-/// A call as a guest makes it.
-pub(crate) struct Call {
-    pub(crate) kind: Kind,
-    pub(crate) root: u32,
-    /// The plugin's name.
-    pub(crate) filter: String,
-    /// The exchange it is made in; none outside of any.
-    pub(crate) exchange: Option<usize>,
-    pub(crate) cluster: String,
-    pub(crate) headers: HeaderMap,
-    /// Of gRPC the messages, one after the other.
-    pub(crate) body: Vec<u8>,
-    /// Nanoseconds; none is no limit.
-    pub(crate) timeout: Option<u64>,
-}
-
 /// A call under way.
 struct Open {
     call: Call,
@@ -93,14 +63,6 @@ struct Open {
     closed: bool,
 }
 
-/// A call that arrived.
-struct Made {
-    exchange: Option<usize>,
-    cluster: String,
-    headers: HeaderMap,
-    body: Vec<u8>,
-}
-
 /// One cluster's script.
 struct Cluster {
     answers: Vec<plan::Callout>,
@@ -108,20 +70,9 @@ struct Cluster {
     used: usize,
     /// As it was when every VM had started.
     used_at_start: usize,
+    /// Calls under way.
+    open: usize,
 }
-
-/// Why a call cannot even begin, which Envoy finds out at once.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Obstacle {
-    NoCluster,
-    NoEndpoint,
-    /// As many calls as the circuit breaker lets through are open.
-    Overflow,
-}
-
-/// Why a call was not made.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Refused(pub(crate) String);
 
 /// Every cluster, and every call under way.
 #[derive(Default)]
@@ -141,6 +92,7 @@ impl Callouts {
             answers: answers.clone(),
             used: 0,
             used_at_start: 0,
+            open: 0,
         };
         let clusters = scripts.iter().map(|(name, answers)| (name.clone(), cluster(answers)));
         Self { clusters: clusters.collect(), ..Self::default() }
@@ -167,12 +119,11 @@ impl Callouts {
         if cluster.answers.is_empty() {
             return Some(Obstacle::NoEndpoint);
         }
-        let open = self.open.values().filter(|open| open.call.cluster == name).count();
-        (open >= MOST_OPEN).then_some(Obstacle::Overflow)
+        (cluster.open >= MOST_OPEN).then_some(Obstacle::Overflow)
     }
 
     /// A call that ends before it begins: the guest is told `parts` as soon as it has returned,
-    /// though it was refused the token.
+    /// though it was refused the token. Nothing is told where too much is to come already.
     pub(crate) fn fail_at_once(
         &mut self,
         id: Id,
@@ -181,10 +132,24 @@ impl Callouts {
         now: u64,
         agenda: &mut Scheduler<Due>,
     ) {
-        let next = agenda.schedule(now, Due::Answer(id));
-        let report = None;
-        let open = Open { call, next, timer: None, parts, report, ended: true, closed: true };
-        self.open.insert(id, open);
+        let Some(next) = agenda.schedule(now, Due::Answer(id)) else { return };
+        // Nobody gets what was to be sent, and a guest may fail as often as it likes.
+        let known = self.clusters.contains_key(&call.cluster);
+        let cluster = if known { call.cluster } else { String::new() };
+        let call = Call { cluster, headers: HeaderMap::default(), body: Vec::new(), ..call };
+        self.kept_bytes += BYTES_PER_CALL;
+        self.add(
+            id,
+            Open {
+                call,
+                next: Some(next),
+                timer: None,
+                parts,
+                report: None,
+                ended: true,
+                closed: true,
+            },
+        );
     }
 
     /// Makes a call.
@@ -228,8 +193,23 @@ impl Callouts {
             report: None,
             closed: false,
         };
-        self.open.insert(id, open);
+        self.add(id, open);
         Ok(())
+    }
+
+    fn add(&mut self, id: Id, open: Open) {
+        if let Some(cluster) = self.clusters.get_mut(&open.call.cluster) {
+            cluster.open += 1;
+        }
+        self.open.insert(id, open);
+    }
+
+    fn remove(&mut self, id: Id) -> Option<Open> {
+        let open = self.open.remove(&id)?;
+        if let Some(cluster) = self.clusters.get_mut(&open.call.cluster) {
+            cluster.open = cluster.open.saturating_sub(1);
+        }
+        Some(open)
     }
 
     /// Counts `more` bytes to a body of `size`.
@@ -318,7 +298,9 @@ impl Callouts {
                     self.unclosed.pop_first();
                 }
             }
-            self.open.remove(&id);
+            if let Some(open) = self.remove(id).filter(|open| open.report.is_none()) {
+                self.forget(&open.call.headers, open.call.body.len());
+            }
         }
         Some((root, part))
     }
@@ -366,7 +348,7 @@ impl Callouts {
 
     /// The guest wants nothing more of a call. False: no such call.
     pub(crate) fn cancel(&mut self, id: Id, agenda: &mut Scheduler<Due>) -> bool {
-        let Some(open) = self.open.remove(&id) else { return self.unclosed.remove(&id) };
+        let Some(open) = self.remove(id) else { return self.unclosed.remove(&id) };
         for key in [open.next, open.timer].into_iter().flatten() {
             agenda.cancel(key);
         }
@@ -395,52 +377,11 @@ impl Callouts {
     /// Forgets every call: nobody will be told.
     pub(crate) fn drop_calls(&mut self, agenda: &mut Scheduler<Due>) {
         self.open.clear();
+        self.clusters.values_mut().for_each(|cluster| cluster.open = 0);
         self.unclosed.clear();
         self.made.clear();
         self.kept_bytes = 0;
         agenda.retain(|due| matches!(due, Due::Tick { .. }));
-    }
-}
-
-impl Call {
-    fn describe(&self, id: Id, answered: bool) -> String {
-        let kind = match self.kind {
-            Kind::Http => "HTTP call",
-            Kind::Grpc => "gRPC call",
-            Kind::Stream => "gRPC stream",
-        };
-        let text = |name| self.headers.text(name).unwrap_or_default();
-        let (method, path) = (text(":method"), text(":path"));
-        let fate = match (answered, self.timeout) {
-            (true, _) => String::new(),
-            (false, None) => ", never answered and without a timeout".to_owned(),
-            (false, Some(nanos)) => {
-                format!(", never answered, with a timeout of {} ms", nanos / 1_000_000)
-            }
-        };
-        let (filter, cluster, token) = (&self.filter, &self.cluster, id.token);
-        format!("{kind} {token} of filter `{filter}` to cluster `{cluster}`, {method} {path}{fate}")
-    }
-}
-
-/// Whether Envoy takes or makes this header itself on its way out.
-fn is_envoys(name: &str) -> bool {
-    name.starts_with("x-envoy-")
-        || ["x-forwarded-for", "connection", "transfer-encoding"].contains(&name)
-}
-
-impl Made {
-    fn report(self) -> CalloutRequest {
-        let (body, body_base64) = text_or_base64(self.body);
-        let headers = super::exchange::pairs_with_host(&self.headers);
-        CalloutRequest {
-            cluster: self.cluster,
-            method: self.headers.text(":method").unwrap_or_default(),
-            path: self.headers.text(":path").unwrap_or_default(),
-            headers: headers.into_iter().filter(|(name, _)| !is_envoys(name)).collect(),
-            body,
-            body_base64,
-        }
     }
 }
 

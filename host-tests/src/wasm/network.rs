@@ -8,66 +8,27 @@
 //! closes, whether it stops them or not. The end of the client's connection ends the filters one by
 //! one: `on_done`, `on_log`, `on_delete`.
 
+mod run;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use serde_json::Value;
 
-use super::Gateway;
-use super::events::{MOST_EVENTS, MOST_WAIT_NANOS};
 use super::guest::Action;
 use super::stream::{Access, Both, Direction, Lane, StreamContext, StreamInfo, View, Wire};
 use super::vm::{Failed, Vm};
 use super::worker::{Part, Place, Worker};
 use super::world::World;
 use crate::plan;
-use crate::report::{LogLine, ObservedConnection};
+use crate::report::{HOST, LogLine, ObservedConnection};
 use crate::scenario::{Position, Side};
+pub(crate) use run::Stray;
 
-/// What a call outside of any stream has asked for, on this worker.
-pub(crate) type Stray = (Rc<RefCell<Worker>>, Place, Action);
-
-/// Strays that wait at most.
-const MOST_STRAYS: usize = 10_000;
-
-impl Gateway {
-    /// Runs a TCP connection to its end; what only time can move on gets an hour of it.
-    pub(super) fn connect(
-        &mut self,
-        number: usize,
-        mut connection: Connection<'_>,
-    ) -> anyhow::Result<ObservedConnection> {
-        self.strays.take();
-        let until = self.now().saturating_add(MOST_WAIT_NANOS);
-        let mut ended = connection.run();
-        let mut events = 0;
-        while events < MOST_EVENTS
-            && (self.call_queue_readers(&mut [])?
-                || self.happen(if ended { self.now() } else { until }, &mut []))
-        {
-            events += 1;
-            for (worker, place, action) in self.strays.take() {
-                if Rc::ptr_eq(&worker, &connection.worker) {
-                    connection.perform(place, [action].into());
-                }
-            }
-            ended = connection.settle();
-        }
-        let lines = self.lines(Some(number));
-        // It stays open until the host goes.
-        connection.abandon();
-        self.late.extend(self.lines(Some(number)));
-        Ok(connection.observed(ended, lines))
-    }
-
-    pub(super) fn stray(&self, worker: &Rc<RefCell<Worker>>, place: Place, action: Action) {
-        let mut strays = self.strays.borrow_mut();
-        if strays.len() < MOST_STRAYS {
-            strays.push_back((Rc::clone(worker), place, action));
-        }
-    }
-}
+/// Filters that let the connection go on from within each other's callbacks, at most: those of one VM
+/// could do so for ever, which takes a real Envoy down.
+const MOST_NESTED: u32 = 64;
 
 /// Who ended a connection, by the ABI's numbers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -102,6 +63,9 @@ pub(crate) struct Connection<'p> {
     /// The ends have done what the scenario says.
     scripted: bool,
     closed: bool,
+    /// How many filters let it go on, each in the callback of the one before.
+    nested: u32,
+    world: Rc<RefCell<World>>,
 }
 
 impl<'p> Connection<'p> {
@@ -127,6 +91,8 @@ impl<'p> Connection<'p> {
             passed: Both::default(),
             scripted: false,
             closed: false,
+            nested: 0,
+            world: Rc::clone(world),
         }
     }
 
@@ -189,7 +155,7 @@ impl<'p> Connection<'p> {
             let found = |l: &Link| l.place.slot == place.slot && l.context == Some(context);
             let Some(i) = links.position(found) else { continue };
             match action {
-                Action::Continue { .. } => self.read(Some(i)),
+                Action::Continue { .. } => self.go_on(i),
                 Action::Close { .. } => self.close(Peer::Local),
                 _ => {}
             }
@@ -276,6 +242,21 @@ impl<'p> Connection<'p> {
         let piece = std::mem::take(&mut self.wire.borrow_mut().response.piece);
         self.passed.response.0.extend_from_slice(&piece);
         self.passed.response.1 |= end;
+    }
+
+    /// Filter `i` lets it go on.
+    fn go_on(&mut self, i: usize) {
+        if self.nested == MOST_NESTED && !self.closed {
+            let text = format!("filters let the connection go on {MOST_NESTED} times at once");
+            let exchange = Some(self.info.borrow().exchange);
+            self.world.borrow_mut().log(4, HOST, exchange, &text);
+            self.close(Peer::Local);
+        }
+        if !self.closed {
+            self.nested += 1;
+            self.read(Some(i));
+            self.nested -= 1;
+        }
     }
 
     /// Tells filter `i` of the connection, if it does not know. False: it stops it.

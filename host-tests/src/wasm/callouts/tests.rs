@@ -90,3 +90,30 @@ fn every_run_begins_with_the_answers_that_the_start_left() {
         callouts.drop_calls(&mut Scheduler::default());
     }
 }
+
+#[test]
+fn calls_that_fail_at_once_hold_nothing_and_open_ones_are_counted() {
+    let (mut callouts, mut agenda) = (clusters(1), Scheduler::default());
+    let closed = || VecDeque::from([Part::Closed { status: 14, message: String::new() }]);
+    let (told, forgotten) = (id(4), id(8));
+    for id in [told, forgotten] {
+        callouts.fail_at_once(id, call(Kind::Grpc, MOST_BODY_BYTES), closed(), 0, &mut agenda);
+    }
+    assert!(callouts.kept_bytes <= 2 * BYTES_PER_CALL);
+    assert!(callouts.next_part(told, &mut agenda).is_some());
+    assert!(callouts.cancel(forgotten, &mut agenda));
+    assert_eq!((callouts.kept_bytes, callouts.open_calls().len()), (0, 0));
+    // Not even their number grows with a full agenda.
+    while agenda.schedule(9, Due::Tick { vm: 1, root: 1 }).is_some() {}
+    callouts.fail_at_once(id(12), call(Kind::Grpc, 1), closed(), 0, &mut agenda);
+    assert!(callouts.next_part(id(12), &mut agenda).is_none());
+
+    let mut agenda = Scheduler::default();
+    for token in 0..MOST_OPEN as u32 {
+        assert_eq!(callouts.obstacle("auth"), None);
+        callouts.make(id(token), call(Kind::Http, 0), 0, &mut agenda).unwrap();
+    }
+    assert_eq!(callouts.obstacle("auth"), Some(Obstacle::Overflow));
+    assert!(callouts.cancel(id(0), &mut agenda));
+    assert_eq!(callouts.obstacle("auth"), None);
+}

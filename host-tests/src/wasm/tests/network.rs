@@ -146,6 +146,31 @@ fn stopped_bytes_go_on_when_the_filter_says_so() {
 }
 
 #[test]
+fn filters_that_let_each_other_go_on_for_ever_are_closed() {
+    // The second filter lets the first one go on, which calls the second one again.
+    let callbacks: &[(&str, &str)] = &[
+        (
+            "on_new_connection",
+            "(if (i32.eqz (global.get $kept)) (then (global.set $kept (local.get $id))))
+             (i32.const 0)",
+        ),
+        (
+            "on_downstream_data",
+            "(if (i32.ne (local.get $id) (global.get $kept)) (then
+               (drop (call $effective (global.get $kept)))
+               (drop (call $continue (i32.const 2)))))
+             (i32.const 0)",
+        ),
+    ];
+    let filters = vec![("m", callbacks, ", at: network"), ("m", callbacks, ", at: network")];
+    let scenario = "hosts: [wasmtime]\nconnections: [{send: [abc]}]";
+    let report = Chain { filters, scenario }.run(&[]).unwrap();
+    let seen = &report.connections[0];
+    assert_eq!(said(seen), ["filters let the connection go on 64 times at once"]);
+    assert!(seen.ended && seen.upstream.is_empty());
+}
+
+#[test]
 fn a_tick_may_let_a_new_connection_go_on() {
     let mut callbacks = filter("(global.set $kept (i32.const 2)) (i32.const 1)", GO, GO);
     callbacks.push(("on_configure", "(drop (call $tick (i32.const 50))) (i32.const 1)".to_owned()));
