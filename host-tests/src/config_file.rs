@@ -5,6 +5,9 @@
 //! writer wrote, and a file called neither `.yaml`, `.yml` nor `.json` is not touched.
 
 mod manifest;
+mod settings;
+
+pub use settings::Settings;
 
 use std::path::Path;
 
@@ -28,6 +31,10 @@ pub struct Config {
     at: String,
     /// Whether a manifest has it as a text, whose places are its own.
     is_text: bool,
+    /// What the manifest says beside it; `None` for a file that is only a configuration.
+    pub settings: Option<Settings>,
+    /// What a gateway refuses of that.
+    refused: Vec<Problem>,
 }
 
 /// The configurations of a file.
@@ -50,7 +57,9 @@ impl ConfigFile {
     pub fn new(file: &Path, bytes: Vec<u8>) -> Result<Self, Mistake> {
         let alone = |source: Source, bytes: Vec<u8>| {
             let (plugin, module, at) = (String::new(), String::new(), String::new());
-            let configs = vec![Config { plugin, module, bytes, document: 0, at, is_text: false }];
+            let (document, is_text, settings, refused) = (0, false, None, Vec::new());
+            let config = Config { plugin, module, bytes, document, at, is_text, settings, refused };
+            let configs = vec![config];
             Self { source, configs, is_manifest: false }
         };
         let extension = file.extension().and_then(|e| e.to_str()).unwrap_or("yaml");
@@ -130,6 +139,12 @@ impl ConfigFile {
         self.source.locate_in(*document, at, problem)
     }
 
+    /// What a gateway refuses of the manifest's plugin that has `config`, beside the configuration.
+    pub fn refused(&self, config: &Config) -> Vec<Mistake> {
+        let problems = config.refused.iter().cloned();
+        problems.map(|problem| self.source.locate_in(config.document, "", problem)).collect()
+    }
+
     /// The configuration for the module called `name`: the only one, or of a manifest the one whose
     /// plugin, or else module, is called so.
     ///
@@ -147,7 +162,8 @@ impl ConfigFile {
             names.join(", ")
         };
         match (found.as_slice(), self.configs.as_slice()) {
-            ([one], _) => Ok(one),
+            // One that stands in several places, such as the clusters of several providers.
+            ([one, others @ ..], _) if others.iter().all(|other| one.is_same(other)) => Ok(one),
             (_, []) => Err("found a manifest without any plugin configuration".to_owned()),
             ([], _) => Err(format!("found no plugin `{name}` in the manifest, but {}", names())),
             (_, _) => Err(format!("found several plugins `{name}` in the manifest, expected one")),
@@ -173,6 +189,15 @@ impl ConfigFile {
 }
 
 impl Config {
+    /// Whether nothing but the place is different.
+    fn is_same(&self, other: &Self) -> bool {
+        let parts = |config: &Self| {
+            let Self { plugin, module, bytes, settings, .. } = config.clone();
+            (plugin, module, bytes, settings)
+        };
+        parts(self) == parts(other)
+    }
+
     /// Whether the plugin is called `name`, or `something.name`, or its module is the file or image
     /// `name` with any tag.
     pub fn is_called(&self, name: &str) -> bool {
@@ -183,6 +208,15 @@ impl Config {
         let file = file.split(['@', ':']).next().unwrap_or_default();
         let file = file.strip_suffix(".wasm").unwrap_or(file);
         same(&self.plugin) || file.replace('_', "-") == name.replace('_', "-")
+    }
+}
+
+/// A configuration as its module gets it: a text as it is, anything else as JSON.
+pub(crate) fn given(config: &Value) -> Vec<u8> {
+    match config {
+        Value::Null => Vec::new(),
+        Value::String(text) => text.clone().into_bytes(),
+        value => value.to_string().into_bytes(),
     }
 }
 

@@ -126,7 +126,7 @@ impl Loader {
         });
         let mut chain: Vec<plan::Filter> = Vec::new();
         for (i, link) in scenario.chain.iter().enumerate() {
-            let filter = self.filter(&format!("chain[{i}]"), link, &chain);
+            let filter = self.filter(&format!("chain[{i}]"), link, &chain, &scenario.env);
             chain.extend(filter);
         }
         let mut callouts = BTreeMap::new();

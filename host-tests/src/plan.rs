@@ -63,6 +63,8 @@ pub struct Filter {
     pub vm_config: Vec<u8>,
     /// `root_id`.
     pub root_id: String,
+    /// Environment variables of its VM: the scenario's, and those of its manifest.
+    pub env: BTreeMap<String, String>,
     /// Envoy's `allow_on_headers_stop_iteration`.
     pub allow_on_headers_stop_iteration: bool,
     /// What a trap does.

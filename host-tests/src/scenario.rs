@@ -145,9 +145,9 @@ pub struct Link {
     /// Which plugin, if `config_file` is a manifest with several; by the name of the filter if absent.
     pub plugin: Option<String>,
     /// `vm_id`: plugins with the same id, module and `vmConfig` share a VM; shared data and queues
-    /// are those of an id. Empty if absent.
-    #[serde(default)]
-    pub vm_id: String,
+    /// are those of an id. As the manifest of `config_file` says if absent, as all that follows; empty
+    /// without one.
+    pub vm_id: Option<String>,
     /// Configuration of the VM, as `config`.
     pub vm_config: Option<Value>,
     /// `root_id`: which of a module's plugins it is; the filter's name in the chain if absent.
@@ -155,11 +155,9 @@ pub struct Link {
     /// Envoy's `allow_on_headers_stop_iteration`; true if absent.
     pub allow_on_headers_stop_iteration: Option<bool>,
     /// Downstream if absent.
-    #[serde(default)]
-    pub at: Position,
+    pub at: Option<Position>,
     /// What a trap does; `failReload` if absent.
-    #[serde(default)]
-    pub failure_policy: FailurePolicy,
+    pub failure_policy: Option<FailurePolicy>,
 }
 
 /// Where a filter runs.

@@ -1,9 +1,13 @@
 //! Plugins in what a cluster is given: Istio's `WasmPlugin`, `TrafficExtension` and `EnvoyFilter`,
 //! Envoy Gateway's `EnvoyExtensionPolicy`, and Envoy's own configuration.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
-use super::Config;
+use super::settings::{self, Refused, Settings, member};
+use super::{Config, given};
+use crate::scenario::Position;
 
 const KINDS: [&str; 4] = ["WasmPlugin", "TrafficExtension", "EnvoyFilter", "EnvoyExtensionPolicy"];
 
@@ -22,11 +26,15 @@ pub(super) fn is_any(document: &Value) -> bool {
 
 /// Every plugin of `documents`.
 pub(super) fn configs(documents: &[Value]) -> Vec<Config> {
+    let mut mentions = Mentions::default();
+    for value in documents {
+        mentions.below(value, false, MOST_LEVELS);
+    }
     let mut found = Vec::new();
     for (document, value) in documents.iter().enumerate() {
         let name = value.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
-        let mut search = Search { document, name, found: &mut found };
-        search.below("", value, MOST_LEVELS);
+        let mut search = Search { document, name, mentions: &mentions, found: &mut found };
+        search.below("", value, Around::default(), MOST_LEVELS);
     }
     found
 }
@@ -34,27 +42,94 @@ pub(super) fn configs(documents: &[Value]) -> Vec<Config> {
 /// Of nesting that is searched; what is read is never deeper.
 const MOST_LEVELS: usize = 128;
 
+/// The filters that are configured elsewhere (`config_discovery`), by where they stand.
+#[derive(Default)]
+struct Mentions {
+    upstream: BTreeSet<String>,
+    downstream: BTreeSet<String>,
+}
+
+impl Mentions {
+    fn below(&mut self, value: &Value, upstream: bool, levels: usize) {
+        let Some(levels) = levels.checked_sub(1) else { return };
+        match value {
+            Value::Object(members) => {
+                let name = value.get("name").and_then(Value::as_str);
+                let elsewhere = member(value, "config_discovery", "configDiscovery").is_some();
+                if let (Some(name), true) = (name, elsewhere) {
+                    let place = if upstream { &mut self.upstream } else { &mut self.downstream };
+                    place.insert(name.to_owned());
+                }
+                for (name, member) in members {
+                    self.below(member, upstream || holds_upstream(name), levels);
+                }
+            }
+            Value::Array(elements) => {
+                for element in elements {
+                    self.below(element, upstream, levels);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Whether the filters in a member of that name run once per attempt: those of a cluster's
+/// `HttpProtocolOptions`, and those of the router.
+fn holds_upstream(member: &str) -> bool {
+    member.ends_with("upstreams.http.v3.HttpProtocolOptions")
+        || matches!(member, "upstream_http_filters" | "upstreamHttpFilters")
+}
+
+/// What a plugin is found in.
+#[derive(Clone, Copy, Default)]
+struct Around<'a> {
+    upstream: bool,
+    network: bool,
+    /// The name of the filter, or of its configuration.
+    filter: &'a str,
+}
+
+impl<'a> Around<'a> {
+    /// Inside of `value`.
+    fn inside(self, value: &'a Value) -> Self {
+        let kind = value.get("@type").or_else(|| member(value, "type_url", "typeUrl"));
+        let kind = kind.and_then(Value::as_str).unwrap_or_default();
+        let name = value.get("name").and_then(Value::as_str);
+        let filter = match member(value, "typed_config", "typedConfig") {
+            Some(_) => name.unwrap_or_default(),
+            None => self.filter,
+        };
+        let network = self.network || kind.ends_with("filters.network.wasm.v3.Wasm");
+        Self { network, filter, ..self }
+    }
+}
+
 struct Search<'a> {
     document: usize,
     /// What the manifest is called: the plugin too, unless it has a name of its own.
     name: &'a str,
+    mentions: &'a Mentions,
     found: &'a mut Vec<Config>,
 }
 
 impl Search<'_> {
-    fn below(&mut self, at: &str, value: &Value, levels: usize) {
+    fn below(&mut self, at: &str, value: &Value, around: Around<'_>, levels: usize) {
         let Some(levels) = levels.checked_sub(1) else { return };
         match value {
-            Value::Object(_) if self.plugin(at, value) => {}
+            Value::Object(_) if self.plugin(at, value, around) => {}
             Value::Object(members) => {
+                let around = around.inside(value);
                 for (name, member) in members {
                     let dot = if at.is_empty() { "" } else { "." };
-                    self.below(&format!("{at}{dot}{name}"), member, levels);
+                    let upstream = around.upstream || holds_upstream(name);
+                    let around = Around { upstream, ..around };
+                    self.below(&format!("{at}{dot}{name}"), member, around, levels);
                 }
             }
             Value::Array(elements) => {
                 for (i, element) in elements.iter().enumerate() {
-                    self.below(&format!("{at}[{i}]"), element, levels);
+                    self.below(&format!("{at}[{i}]"), element, around, levels);
                 }
             }
             _ => {}
@@ -62,12 +137,10 @@ impl Search<'_> {
     }
 
     /// Whether `value` is a plugin; if so it is noted.
-    fn plugin(&mut self, at: &str, value: &Value) -> bool {
+    fn plugin(&mut self, at: &str, value: &Value, around: Around<'_>) -> bool {
         let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str);
-        let either =
-            |a: &'static str, b: &'static str| [a, b].into_iter().find(|m| value.get(m).is_some());
-        if let Some(vm) = either("vm_config", "vmConfig")
-            && let Some(code) = value.get(vm).and_then(|vm| vm.get("code"))
+        if let Some(vm) = member(value, "vm_config", "vmConfig")
+            && let Some(code) = vm.get("code")
         {
             // Envoy's `PluginConfig`.
             let module = ["/local/filename", "/remote/http_uri/uri", "/remote/httpUri/uri"];
@@ -77,7 +150,8 @@ impl Search<'_> {
                 Some(inner) => ("configuration.value", Some(inner)),
                 None => ("configuration", config),
             };
-            self.note(at, text("/name"), module, member, config);
+            let settings = settings::of_envoy(value, vm, self.position(around));
+            self.note(at, text("/name"), module, member, config, settings);
             return true;
         }
         if let Some(url) = text("/url")
@@ -93,16 +167,31 @@ impl Search<'_> {
                 Some(url),
                 "pluginConfig",
                 value.get("pluginConfig"),
+                settings::of_istio(value),
             );
             return true;
         }
         if at.starts_with("spec.wasm[") && value.get("code").is_some() {
             // Envoy Gateway's.
             let module = text("/code/image/url").or_else(|| text("/code/http/url"));
-            self.note(at, text("/name"), module, "config", value.get("config"));
+            let vm_id = format!("{}/{at}", self.name);
+            let settings = settings::of_envoy_gateway(value, &vm_id);
+            self.note(at, text("/name"), module, "config", value.get("config"), settings);
             return true;
         }
         false
+    }
+
+    /// Where Envoy's filter stands; one that is configured here and stands elsewhere, where it is
+    /// mentioned, as far as that is in one of both places.
+    fn position(&self, around: Around<'_>) -> Position {
+        let Mentions { upstream, downstream } = self.mentions;
+        let mentioned = upstream.contains(around.filter) && !downstream.contains(around.filter);
+        match (around.network, around.upstream || mentioned) {
+            (true, _) => Position::Network,
+            (false, true) => Position::Upstream,
+            (false, false) => Position::Downstream,
+        }
     }
 
     fn note(
@@ -112,13 +201,12 @@ impl Search<'_> {
         module: Option<&str>,
         member: &str,
         config: Option<&Value>,
+        (settings, mut refused): (Settings, Refused),
     ) {
-        let bytes = match config {
-            None | Some(Value::Null) => Vec::new(),
-            // A `StringValue`: the filter gets this text as it is.
-            Some(Value::String(text)) => text.clone().into_bytes(),
-            Some(value) => value.to_string().into_bytes(),
-        };
+        for problem in &mut refused {
+            problem.path = format!("{at}.{}", problem.path);
+        }
+        let bytes = config.map(given).unwrap_or_default();
         // A configuration that is not there is missed in the plugin.
         let at = if config.is_some() { format!("{at}.{member}") } else { at.to_owned() };
         self.found.push(Config {
@@ -128,6 +216,8 @@ impl Search<'_> {
             document: self.document,
             at,
             is_text: config.is_some_and(Value::is_string),
+            settings: Some(settings),
+            refused,
         });
     }
 }

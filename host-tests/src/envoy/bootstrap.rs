@@ -279,11 +279,11 @@ fn metadata(upstream: &Upstream) -> Value {
 }
 
 fn wasm_filters(plan: &Plan, at: Position) -> Vec<Value> {
-    plan.chain.iter().filter(|filter| filter.at == at).map(|f| wasm_filter(plan, f)).collect()
+    plan.chain.iter().filter(|filter| filter.at == at).map(wasm_filter).collect()
 }
 
 /// A wasm filter of an HTTP chain, or of a TCP listener's.
-pub(super) fn wasm_filter(plan: &Plan, filter: &Filter) -> Value {
+pub(super) fn wasm_filter(filter: &Filter) -> Value {
     let kind = match filter.at {
         Position::Downstream | Position::Upstream => "envoy.extensions.filters.http.wasm.v3.Wasm",
         Position::Network => "envoy.extensions.filters.network.wasm.v3.Wasm",
@@ -292,7 +292,7 @@ pub(super) fn wasm_filter(plan: &Plan, filter: &Filter) -> Value {
         "vm_id": filter.vm_id,
         "runtime": "envoy.wasm.runtime.v8",
         "code": {"local": {"filename": filter.wasm}},
-        "environment_variables": {"key_values": plan.scenario.env},
+        "environment_variables": {"key_values": filter.env},
     });
     if let (false, Some(vm)) = (filter.vm_config.is_empty(), vm.as_object_mut()) {
         vm.insert("configuration".into(), any(&filter.vm_config));

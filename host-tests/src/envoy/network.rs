@@ -51,7 +51,7 @@ pub(super) fn add(config: &mut Value, plan: &Plan) -> Result<Vec<TcpListener>> {
 
 fn listener(plan: &Plan, index: usize) -> Value {
     let network = plan.chain.iter().filter(|filter| filter.at == Position::Network);
-    let mut filters: Vec<Value> = network.map(|filter| wasm_filter(plan, filter)).collect();
+    let mut filters: Vec<Value> = network.map(wasm_filter).collect();
     let proxy = json!({"stat_prefix": "connection", "cluster": name(index)});
     filters.push(json!({
         "name": "envoy.filters.network.tcp_proxy",

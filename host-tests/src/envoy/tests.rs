@@ -172,6 +172,7 @@ fn a_bad_configuration_is_told_with_the_reason() {
         config: vec![],
         vm_id: String::new(),
         vm_config: vec![],
+        env: BTreeMap::new(),
         root_id: "absent".into(),
         at: crate::scenario::Position::Downstream,
         allow_on_headers_stop_iteration: true,

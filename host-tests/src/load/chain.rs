@@ -1,10 +1,10 @@
 //! The filters of a scenario: modules found, configurations read.
 
-use serde_json::Value;
+use std::collections::BTreeMap;
 
 use super::{Found, Loader};
-use crate::config_file::ConfigFile;
-use crate::scenario::Link;
+use crate::config_file::{ConfigFile, Settings, given};
+use crate::scenario::{FailurePolicy, Link, Position};
 use crate::{modules, plan, source};
 
 impl Loader {
@@ -13,6 +13,7 @@ impl Loader {
         at: &str,
         link: &Link,
         before: &[plan::Filter],
+        env: &BTreeMap<String, String>,
     ) -> Option<plan::Filter> {
         let (stem, wasm) = match (&link.filter, &link.wasm) {
             (Some(name), None) => match modules::path(name) {
@@ -45,46 +46,79 @@ impl Loader {
             .chain((2..).map(|n: usize| format!("{stem}-{n}")))
             .find(|name| !taken(name))
             .unwrap_or(stem);
+        let (config, settings) = self.config(at, link);
+        let settings = settings.unwrap_or_else(|| unmanaged(&name));
         Some(plan::Filter {
-            root_id: link.root_id.clone().unwrap_or_else(|| name.clone()),
             name,
             wasm,
-            config: self.config(at, link),
-            vm_id: link.vm_id.clone(),
-            vm_config: link.vm_config.as_ref().map(given).unwrap_or_default(),
-            at: link.at,
-            allow_on_headers_stop_iteration: link.allow_on_headers_stop_iteration.unwrap_or(true),
-            failure_policy: link.failure_policy,
+            config,
+            env: self.environment(at, settings.env, env),
+            root_id: link.root_id.clone().unwrap_or(settings.root_id),
+            vm_id: link.vm_id.clone().unwrap_or(settings.vm_id),
+            vm_config: link.vm_config.as_ref().map_or(settings.vm_config, given),
+            at: link.at.unwrap_or(settings.at),
+            allow_on_headers_stop_iteration: link
+                .allow_on_headers_stop_iteration
+                .unwrap_or(settings.allow_on_headers_stop_iteration),
+            failure_policy: link.failure_policy.unwrap_or(settings.failure_policy),
         })
     }
 
-    fn config(&mut self, at: &str, link: &Link) -> Vec<u8> {
+    /// The variables of a manifest and of the scenario, whose word is the last.
+    fn environment(
+        &mut self,
+        at: &str,
+        of_manifest: BTreeMap<String, Option<String>>,
+        of_scenario: &BTreeMap<String, String>,
+    ) -> BTreeMap<String, String> {
+        let mut all = of_scenario.clone();
+        for (name, value) in of_manifest {
+            if all.contains_key(&name) {
+                continue;
+            }
+            match value {
+                Some(value) => drop(all.insert(name, value)),
+                None => self.note(
+                    format!("{at}.configFile"),
+                    format!(
+                        "found a plugin that gets `{name}` from the environment of its proxy, which \
+                         is not known here: give it a value in the scenario's `env`"
+                    ),
+                ),
+            }
+        }
+        all
+    }
+
+    fn config(&mut self, at: &str, link: &Link) -> (Vec<u8>, Option<Settings>) {
         if link.plugin.is_some() && link.config_file.is_none() {
             self.note(format!("{at}.plugin"), "found no `configFile` that it could be of");
         }
         match (&link.config, &link.config_file) {
-            (None, None) => Vec::new(),
+            (None, None) => (Vec::new(), None),
             (Some(_), Some(_)) => {
                 self.note(at, "found both `config` and `configFile`, expected at most one");
-                Vec::new()
+                (Vec::new(), None)
             }
             (Some(value), None) => {
                 if link.filter.is_some() && !value.is_object() && !value.is_string() {
                     self.note(format!("{at}.config"), "expected an object, or the text to give");
                 }
-                given(value)
+                (given(value), None)
             }
             (None, Some(file)) => self.config_file(&format!("{at}.configFile"), file, link),
         }
     }
 
-    fn config_file(&mut self, at: &str, file: &str, link: &Link) -> Vec<u8> {
-        let Some(bytes) = self.read(at, file, source::MOST_BYTES) else { return Vec::new() };
+    fn config_file(&mut self, at: &str, file: &str, link: &Link) -> (Vec<u8>, Option<Settings>) {
+        let Some(bytes) = self.read(at, file, source::MOST_BYTES) else {
+            return (Vec::new(), None);
+        };
         let read = match ConfigFile::new(&self.folder.join(file), bytes) {
             Ok(read) => read,
             Err(mistake) => {
                 self.problems.push(Found::There(mistake));
-                return Vec::new();
+                return (Vec::new(), None);
             }
         };
         let config = match link.plugin.as_ref().or(link.filter.as_ref()) {
@@ -92,19 +126,27 @@ impl Loader {
             None => read.only(),
         };
         match config {
-            Ok(config) => config.bytes.clone(),
+            Ok(config) => {
+                self.problems.extend(read.refused(config).into_iter().map(Found::There));
+                (config.bytes.clone(), config.settings.clone())
+            }
             Err(message) => {
                 self.note(at, message);
-                Vec::new()
+                (Vec::new(), None)
             }
         }
     }
 }
 
-/// A configuration as its module gets it: a text as it is, anything else as JSON.
-fn given(config: &Value) -> Vec<u8> {
-    match config {
-        Value::String(text) => text.clone().into_bytes(),
-        value => value.to_string().into_bytes(),
+/// Without a manifest: as the newest Envoy can be set up, so that a filter may do all it could.
+fn unmanaged(name: &str) -> Settings {
+    Settings {
+        at: Position::Downstream,
+        failure_policy: FailurePolicy::FailReload,
+        allow_on_headers_stop_iteration: true,
+        root_id: name.to_owned(),
+        vm_id: String::new(),
+        vm_config: Vec::new(),
+        env: BTreeMap::new(),
     }
 }

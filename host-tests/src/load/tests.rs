@@ -5,6 +5,7 @@ mod mistakes;
 use std::path::Path;
 
 use super::*;
+use crate::scenario::{FailurePolicy, Position};
 
 /// The file that the tests' scenarios are said to be.
 fn file() -> PathBuf {
@@ -156,4 +157,44 @@ fn what_only_wasmtime_honours_is_skipped_on_envoy_with_the_reason() {
     assert_eq!(reasons("workers: 1", ""), (None, None));
     assert_eq!(reasons("callouts: {c: []}", ""), (None, None));
     assert_eq!(reasons("hosts: [envoy]", "").0.as_deref(), Some("`hosts` leaves wasmtime out"));
+}
+
+/// What a manifest says must hold in the test; what the link says itself comes first.
+#[test]
+fn a_link_is_set_up_as_its_manifest_says() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tmp/load-manifest");
+    std::fs::create_dir_all(&folder).unwrap();
+    let manifest = "apiVersion: e/v1\nkind: WasmPlugin\nspec:\n  url: r.test/key-check:1\n  vmConfig:\n    \
+                    env: [{name: A, value: manifest}, {name: B, valueFrom: HOST}]\n";
+    std::fs::write(folder.join("manifest.yaml"), manifest).unwrap();
+    let load = |env: &str, link: &str| {
+        let text = format!(
+            "description: d\nenv: {env}\nchain:\n  - {{filter: key-check, configFile: manifest.yaml{link}}}\n\
+             exchanges:\n  - request: {{path: /}}\n"
+        );
+        let scenario = folder.join("scenario.yaml");
+        std::fs::write(&scenario, text).unwrap();
+        let told = |e: Invalid| e.to_string().replace(&format!("{}/", folder.display()), "");
+        Plan::load(&scenario).map(|plan| plan.chain[0].clone()).map_err(told)
+    };
+    assert_eq!(
+        load("{}", "").unwrap_err(),
+        "scenario.yaml:4:37: chain[0].configFile: found a plugin that gets `B` from the environment of \
+         its proxy, which is not known here: give it a value in the scenario's `env`"
+    );
+    let filter = load("{B: b}", "").unwrap();
+    let env: Vec<(&str, &str)> =
+        filter.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    assert_eq!(env, [("A", "manifest"), ("B", "b")]);
+    assert!(!filter.allow_on_headers_stop_iteration);
+    assert_eq!(filter.failure_policy, FailurePolicy::FailClosed);
+    assert_eq!((filter.at, filter.root_id.as_str()), (Position::Downstream, ""));
+    let own = ", allowOnHeadersStopIteration: true, failurePolicy: failOpen, at: upstream, rootId: r, \
+               vmId: v, vmConfig: c";
+    let filter = load("{A: a, B: b}", own).unwrap();
+    assert_eq!(filter.env.get("A").unwrap(), "a");
+    assert!(filter.allow_on_headers_stop_iteration);
+    assert_eq!(filter.failure_policy, FailurePolicy::FailOpen);
+    assert_eq!((filter.at, filter.root_id.as_str()), (Position::Upstream, "r"));
+    assert_eq!((filter.vm_id.as_str(), filter.vm_config.as_slice()), ("v", b"c".as_slice()));
 }

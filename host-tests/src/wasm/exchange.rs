@@ -222,7 +222,8 @@ impl<'p> Exchange<'p> {
                         let hint = match plugin.allow_hold {
                             false if what == "headers" => {
                                 " (a pause in headers stops body callbacks unless \
-                                 allowOnHeadersStopIteration is true)"
+                                 allowOnHeadersStopIteration is true, which of the manifests only an \
+                                 EnvoyFilter can set)"
                             }
                             _ => "",
                         };

@@ -88,8 +88,7 @@ fn prepare(
     world: &Rc<RefCell<World>>,
 ) -> anyhow::Result<(Rc<PluginInfo>, Rc<Origin>)> {
     let program = runtime.load(&filter.wasm)?;
-    let environment =
-        plan.scenario.env.iter().map(|(name, value)| format!("{name}={value}").into_bytes());
+    let environment = filter.env.iter().map(|(name, value)| format!("{name}={value}").into_bytes());
     let vm = VmInfo {
         key: key(filter, &program.hash),
         vm_id: filter.vm_id.clone().into_bytes(),

@@ -113,8 +113,9 @@ fn cannot_write(path: &Path) -> String {
 }
 
 /// The link of the chain, as YAML.
-fn link(arguments: &Init) -> Result<String> {
+fn link(arguments: &Init) -> Result<Link> {
     let mut lines = Vec::new();
+    let mut env = String::new();
     match (&arguments.wasm, &arguments.filter) {
         (Some(wasm), _) => lines.push(format!("wasm: {}", seen_from(&arguments.folder, wasm)?)),
         (None, Some(filter)) => {
@@ -132,28 +133,41 @@ fn link(arguments: &Init) -> Result<String> {
             Some(name) => read.named(name),
             None => read.only(),
         };
-        if let Err(why) = found {
-            bail!("{}: {why}", file.display());
+        let config = found.map_err(|why| anyhow::anyhow!("{}: {why}", file.display()))?;
+        let variables = config.settings.iter().flat_map(|settings| &settings.env);
+        for (name, _) in variables.filter(|(_, value)| value.is_none()) {
+            env.push_str(&format!("  {}: test\n", quoted(name)));
         }
         lines.push(format!("configFile: {}", seen_from(&arguments.folder, file)?));
     }
     if let Some(plugin) = &arguments.plugin {
         lines.push(format!("plugin: {}", quoted(plugin)));
     }
-    Ok(lines.join("\n    "))
+    if !env.is_empty() {
+        env = format!("# What the plugin gets from the environment of its proxy.\nenv:\n{env}\n");
+    }
+    Ok(Link { yaml: lines.join("\n    "), env })
+}
+
+/// What a scenario says of the plugin, as YAML.
+struct Link {
+    /// In the chain.
+    yaml: String,
+    /// In front of it.
+    env: String,
 }
 
 /// A request with an LLM's answer, and `expect` for it.
-fn recorded(link: &str, expect: &str) -> String {
+fn recorded(Link { yaml, env }: &Link, expect: &str) -> String {
     format!(
         "# Written by `tollgate init`. What a scenario can say is in host-tests/README.md of Tollgate's repository.
 
 # The behaviour, as a sentence: it is printed when the scenario fails.
 description: what the plugin makes of a chat request with a key
 
-# The filters, in the order of requests.
+{env}# The filters, in the order of requests.
 chain:
-  - {link}
+  - {yaml}
 
 # What clients send, what upstreams answer, and what must come of it.
 exchanges:

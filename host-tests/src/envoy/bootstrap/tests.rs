@@ -13,6 +13,7 @@ fn filter(name: &str, at: Position) -> Filter {
         config: b"{}".to_vec(),
         vm_id: String::new(),
         vm_config: vec![],
+        env: [("KEY".into(), "v".into())].into(),
         root_id: name.into(),
         at,
         allow_on_headers_stop_iteration: true,
@@ -94,7 +95,7 @@ fn names(filters: &Value) -> Vec<&str> {
 
 #[test]
 fn filters_run_where_the_chain_says() {
-    let config = make(&plan(json!({"env": {"KEY": "v"}}), vec![exchange(vec![upstream("a")])]));
+    let config = make(&plan(json!({}), vec![exchange(vec![upstream("a")])]));
     let manager = config.pointer(MANAGER).unwrap();
     assert_eq!(names(&manager["http_filters"]), ["first", "second", "envoy.filters.http.router"]);
     let options = &config.pointer(CLUSTER).unwrap()["typed_extension_protocol_options"]["envoy.extensions.upstreams.http.v3.HttpProtocolOptions"];

@@ -92,6 +92,40 @@ fn a_run_that_hangs_shows_what_was_done_last() {
     assert!(out.contains("= Pause"), "{out}");
 }
 
+/// A `WasmPlugin` cannot let a filter read the body while it holds the headers: with one the test
+/// hangs as the cluster would, and says why.
+#[test]
+fn a_wasm_plugin_that_holds_headers_for_the_body_hangs_as_in_a_cluster() {
+    let manifest = |kind: &str, spec: &str| {
+        format!("apiVersion: e/v1\nkind: {kind}\nmetadata: {{name: body-model}}\nspec:\n{spec}")
+    };
+    let plugin = manifest("WasmPlugin", "  url: oci://r.test/body-model:1\n");
+    let hold = manifest(
+        "EnvoyFilter",
+        "  configPatches:\n    - patch:\n        value:\n          name: body-model\n          \
+         typed_config:\n            config:\n              name: body-model\n              \
+         vm_config: {code: {}}\n              allow_on_headers_stop_iteration: true\n",
+    );
+    file("held/plugin.yaml", &plugin);
+    file("held/filter.yaml", &hold);
+    let scenario = |manifest: &str| {
+        let text = format!(
+            "description: names the model\nchain: [{{filter: body-model, configFile: {manifest}}}]\n\
+             exchanges:\n  - request: {{path: /v1/chat/completions, json: {{model: m, messages: []}}}}\n    \
+             upstream: [{{}}]\n    expect: {{response: {{status: 200}}}}\n"
+        );
+        file(&format!("held/{manifest}-test.yaml"), &text)
+    };
+    let (status, out, _) = outcome(&["test", &scenario("plugin.yaml")]);
+    assert_eq!(status, 1, "{out}");
+    let why = "filter `body-model` holds the request headers (a pause in headers stops body callbacks \
+               unless allowOnHeadersStopIteration is true, which of the manifests only an EnvoyFilter \
+               can set)";
+    assert!(out.contains(why), "{out}");
+    let (status, out, _) = outcome(&["test", &scenario("filter.yaml")]);
+    assert_eq!(status, 0, "{out}");
+}
+
 #[test]
 fn a_refused_configuration_is_told_with_its_place() {
     let text = "description: d\nchain:\n  - filter: key-check\n    config:\n      keys:\n        - idd: x\n\

@@ -141,3 +141,18 @@ fn what_does_not_run_is_not_written() {
         assert!(!PathBuf::from(format!("{folder}/scenario.yaml")).exists(), "{name}");
     }
 }
+
+/// A credential that the gateway has in its environment is not known here.
+#[test]
+fn a_variable_of_the_proxy_gets_a_value_in_the_scenario() {
+    let folder = file("init-env/.keep", "").replace("/.keep", "");
+    let _ = fs::remove_file(format!("{folder}/scenario.yaml"));
+    let manifest = "kuadrant/quickstart/provider-rewrite.yaml";
+    let arguments = ["init", &folder, "--filter", "provider-rewrite", "--config", manifest];
+    let (status, _, err) = outcome(&arguments);
+    assert_eq!((status, err.as_str()), (0, ""));
+    let text = fs::read_to_string(format!("{folder}/scenario.yaml")).unwrap();
+    assert!(text.contains("\nenv:\n  ANTHROPIC_API_KEY: test\n"), "{text}");
+    let (status, out, _) = outcome(&["test", &folder]);
+    assert_eq!(status, 0, "{out}");
+}
