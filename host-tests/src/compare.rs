@@ -1,7 +1,7 @@
 //! One scenario on both hosts, and where they differ.
 //!
 //! Whole reports are compared: what a scenario leaves open, too. Left out is only what cannot be the
-//! same, see [`normal`]. A difference that is known and has a reason is a row of a [`Known`] file; a
+//! same, see [`mod@normal`]. A difference that is known and has a reason is a row of a [`Known`] file; a
 //! row that no longer differs is an error, so that the file never says more than is true.
 //!
 //! Not here: which of both is right. Envoy is.

@@ -1,13 +1,8 @@
 //! gRPC callouts (E19).
 
-use super::callouts::pairs;
+use super::callouts::{RESUME, observe};
+use super::guest::map;
 use super::*;
-
-const ONE: &str = "{request: {path: /}, upstream: [{body: fine}]}";
-
-/// Lets a held request go.
-const RESUME: &str = "(drop (call $effective (global.get $kept)))
-     (drop (call $continue (i32.const 0)))";
 
 /// A serialized `GrpcService` with `envoy_grpc.cluster_name`.
 fn service(cluster: &str) -> String {
@@ -18,16 +13,16 @@ fn service(cluster: &str) -> String {
 
 /// A call of `pkg.Svc/Method` with one header, and a timeout in milliseconds.
 fn call(upstream: &str, message: &str, timeout: i32) -> String {
-    let metadata = pairs(&[("x-a", "b")]);
+    let metadata = map(&[("x-a", "b")]);
     format!(
-        "(call $grpc @\"{upstream}\" @\"pkg.Svc\" @\"Method\" @\"{metadata}\" @\"{message}\"
+        "(call $grpc @\"{upstream}\" @\"pkg.Svc\" @\"Method\" {metadata} @\"{message}\"
            (i32.const {timeout}))"
     )
 }
 
 fn stream(upstream: &str) -> String {
-    let metadata = pairs(&[("x-a", "b")]);
-    format!("(call $stream @\"{upstream}\" @\"pkg.Svc\" @\"Method\" @\"{metadata}\")")
+    let metadata = map(&[("x-a", "b")]);
+    format!("(call $stream @\"{upstream}\" @\"pkg.Svc\" @\"Method\" {metadata})")
 }
 
 /// A filter that does `instructions` in a request, holds it, shows all that comes of it, and
@@ -47,12 +42,6 @@ fn asks(instructions: &str, last: &str) -> Vec<(&'static str, String)> {
         show("on_grpc_receive_trailing_metadata", "(call $map (i32.const 5))"),
         show("on_grpc_close", "(call $note (local.get $status)) (call $status)"),
     ]
-}
-
-fn observe(callbacks: &[(&str, String)], callouts: &str) -> Observed {
-    let callbacks: Vec<_> = callbacks.iter().map(|(name, text)| (*name, text.as_str())).collect();
-    let scenario = format!("callouts: {callouts}");
-    Chain { filters: vec![("a", &callbacks, "")], scenario: &scenario }.observe(ONE)
 }
 
 #[test]
