@@ -22,6 +22,11 @@ use crate::wasm::guest::GuestState;
 const MOST_BYTES: usize = 2048;
 const MOST_LOOPS: usize = 2;
 
+/// Work of an evaluation beside the bytes that it copies: for the thread, and for each round of its
+/// loops.
+const EVALUATION: u64 = 1 << 20;
+const ROUND: u64 = 256;
+
 /// Expressions of a VM at most.
 const MOST_EXPRESSIONS: usize = 10_000;
 
@@ -38,9 +43,7 @@ pub(crate) struct Expressions {
 /// Gives the number, as four bytes.
 pub(super) fn create(cx: &mut Cx<'_>, source: &[u8]) -> Result<Vec<u8>, Status> {
     let source = str::from_utf8(source).map_err(|_| Status::BadArgument)?;
-    let loops = [".all(", ".exists(", ".exists_one(", ".filter(", ".map("];
-    let loops: usize = loops.iter().map(|name| source.matches(name).count()).sum();
-    if source.len() > MOST_BYTES || loops > MOST_LOOPS {
+    if source.len() > MOST_BYTES || loops(source) > MOST_LOOPS {
         let text = format!(
             "expr_create: this host takes {MOST_BYTES} bytes and {MOST_LOOPS} macros that loop at most"
         );
@@ -70,6 +73,16 @@ pub(super) fn evaluate(cx: &mut Cx<'_>, number: &[u8]) -> Result<Vec<u8>, Status
         return Err(Status::SerializationFailure);
     }
     let variables = variables(cx.state());
+    let (mut bytes, mut entries) = (0, source.len());
+    variables.iter().for_each(|(_, value)| measure(value, &mut bytes, &mut entries));
+    let rounds =
+        (0..loops(&source)).fold(1, |rounds: u64, _| rounds.saturating_mul(entries as u64));
+    let work = rounds.saturating_mul(ROUND).saturating_add(bytes as u64).saturating_add(EVALUATION);
+    if work > cx.state().work.left() {
+        cx.state().log(3, "expr_evaluate: this host does not loop so often in one call");
+        return Err(Status::InternalFailure);
+    }
+    cx.charge(usize::try_from(work).unwrap_or(usize::MAX));
     let value = apart(move || {
         let program = Program::compile(&source).ok()?;
         let mut context = Context::default();
@@ -87,6 +100,31 @@ pub(super) fn delete(cx: &mut Cx<'_>, number: &[u8]) -> Result<(), Status> {
     let key = key(cx, number)?;
     cx.state_mut().expressions.sources.remove(&key);
     Ok(())
+}
+
+/// How many of the macros that loop are in it.
+fn loops(source: &str) -> usize {
+    let names = [".all(", ".exists(", ".exists_one(", ".filter(", ".map("];
+    names.iter().map(|name| source.matches(name).count()).sum()
+}
+
+/// Adds the bytes of a value, and the entries that can be looped over.
+fn measure(value: &Property, bytes: &mut usize, entries: &mut usize) {
+    match value {
+        Property::Bytes(text) => *bytes += text.len(),
+        Property::Map(pairs) => {
+            *entries += pairs.len();
+            for (name, value) in pairs {
+                *bytes += name.len();
+                measure(value, bytes, entries);
+            }
+        }
+        Property::List(items) => {
+            *entries += items.len();
+            items.iter().for_each(|item| measure(item, bytes, entries));
+        }
+        _ => {}
+    }
 }
 
 fn key(cx: &Cx<'_>, number: &[u8]) -> Result<(u32, u32), Status> {

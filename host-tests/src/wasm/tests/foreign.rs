@@ -206,3 +206,19 @@ fn expressions_that_are_deep_or_loop_much_do_no_harm() {
     refused(&format!("{}1{}", "[".repeat(1000), "]".repeat(1000)));
     refused(&format!("{}1", "true?1:".repeat(280)));
 }
+
+#[test]
+fn expressions_that_loop_are_not_evaluated_for_ever() {
+    let source = "request.headers.all(a, request.headers.all(b, true))";
+    let body = format!(
+        "(local $status i32)
+         (call $evaluate @\"{source}\")
+         (loop $again
+           (local.set $status
+             (call $foreign @\"expr_evaluate\" (i32.const 900) (i32.const 4) (i32.const 0) (i32.const 0)))
+           (br_if $again (i32.eqz (local.get $status))))
+         (call $note (local.get $status))"
+    );
+    let expected = ["0", "1", "expr_evaluate: this host does not loop so often in one call", "10"];
+    assert_eq!(said(&body), expected);
+}
