@@ -29,6 +29,9 @@ pub(crate) use body::cut;
 /// The most bytes of a `bodyFile`.
 const MOST_BODY_BYTES: u64 = 64 << 20;
 
+/// Each of a scenario's workers has VMs, and so memory, of its own.
+const MOST_WORKERS: u32 = 128;
+
 /// A file that is not a scenario: which, and every mistake known of it and of the configurations that
 /// it names.
 #[derive(Debug)]
@@ -108,6 +111,9 @@ impl Loader {
         }
         if scenario.workers == Some(0) {
             self.note("workers", "found 0, expected at least 1");
+        }
+        if let Some(workers) = scenario.workers.filter(|workers| *workers > MOST_WORKERS) {
+            self.note("workers", format!("found {workers}, expected at most {MOST_WORKERS}"));
         }
         if scenario.exchanges.is_empty() && scenario.connections.is_empty() {
             self.note("exchanges", "found none, expected at least one, or one of `connections`");

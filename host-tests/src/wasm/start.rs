@@ -135,5 +135,6 @@ fn explained(
     let world = world.borrow();
     let lines: Vec<&str> =
         world.lines.iter().skip(before).map(|line| line.message.as_str()).collect();
-    bail!("filter `{}`: {error:#}{more}:\n{}", filter.name, lines.join("\n"))
+    let logged = if lines.is_empty() { String::new() } else { format!(":\n{}", lines.join("\n")) };
+    bail!("filter `{}`: {error:#}{more}{logged}", filter.name)
 }

@@ -259,3 +259,18 @@ exchanges: [{request: {path: /}}]
         ]
     );
 }
+
+/// Each would have VMs of its own.
+#[test]
+fn the_number_of_workers_is_bounded() {
+    let text = |workers: u32| {
+        format!(
+            "description: d\nworkers: {workers}\nchain: []\nexchanges:\n  - request: {{path: /}}\n"
+        )
+    };
+    assert_eq!(
+        complaints(&text(1_000_000)),
+        ["2:10: workers: found 1000000, expected at most 128"]
+    );
+    assert!(complaints(&text(128)).is_empty());
+}

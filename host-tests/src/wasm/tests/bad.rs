@@ -48,6 +48,15 @@ fn observed(callbacks: &[(&str, &str)]) -> Observed {
 const LOOP: &str = "(loop $ever (br $ever))";
 const TOO_LONG: &str = "the call ran too long (fuel used up)";
 
+/// What is logged follows the error, if anything is.
+#[test]
+fn a_module_with_more_memory_than_there_is_is_told_in_one_line() {
+    let error = run(&[guest("a", &[])], "limits: {memoryBytes: 1}", &[EXCHANGE]).unwrap_err();
+    let error = format!("{error:#}");
+    assert!(error.contains("exceeds memory limits"), "{error}");
+    assert!(!error.contains('\n') && !error.ends_with(':'), "{error}");
+}
+
 #[test]
 fn an_endless_loop_while_the_module_starts_is_an_error() {
     let initialize = format!("(func (export \"_initialize\") {LOOP})");
