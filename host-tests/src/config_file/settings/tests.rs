@@ -1,3 +1,5 @@
+//! The settings that a manifest brings to a plugin.
+
 use std::path::Path;
 
 use super::*;
