@@ -22,6 +22,7 @@ mod replies;
 mod resets;
 mod router;
 mod sharing;
+mod signatures;
 mod start;
 mod ticks;
 mod vms;

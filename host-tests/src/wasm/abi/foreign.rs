@@ -1,9 +1,8 @@
-//! Foreign functions, as Envoy 1.40 has them, but for `sign` and `verify_signature`: those need
-//! cryptography that this host does without, and are not found, which a log line says.
+//! Foreign functions, as Envoy 1.40 has them.
 
 use std::io::{Read, Write};
 
-use super::{Answer, Cx, Status, expressions};
+use super::{Answer, Cx, Status, expressions, signatures};
 use crate::wasm::protobuf::{Field, fields};
 
 /// What `uncompress` gives at most. Envoy has no limit, so that a few bytes can take all its memory.
@@ -31,13 +30,10 @@ pub(super) fn call(
         "expr_create" => expressions::create(cx, &argument),
         "expr_delete" => expressions::delete(cx, &argument).map(|()| Vec::new()),
         "expr_evaluate" => expressions::evaluate(cx, &argument),
+        "sign" => signatures::sign(cx, &argument),
         "set_envoy_filter_state" => set_envoy_filter_state(cx, &argument).map(|()| Vec::new()),
         "uncompress" => uncompress(cx, &argument),
-        "sign" | "verify_signature" => {
-            let text = format!("this host has no foreign function `{name}`, which Envoy has");
-            cx.state().log(3, &text);
-            return Err(Status::NotFound.into());
-        }
+        "verify_signature" => signatures::verify(cx, &argument),
         _ => return Err(Status::NotFound.into()),
     };
     // A failure has a result as well, an empty one.

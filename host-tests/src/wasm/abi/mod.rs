@@ -15,6 +15,7 @@ mod metrics;
 pub(crate) use callouts::Tokens;
 pub(crate) mod properties;
 mod shared;
+mod signatures;
 pub(crate) mod version;
 
 pub(crate) use expressions::Expressions;

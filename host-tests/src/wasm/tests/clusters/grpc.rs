@@ -304,3 +304,24 @@ fn e19_a_stream_is_cancelled_silently() {
     let seen = observe(&callbacks, "callouts: {auth: [{grpc: {messages: [yes]}}]}", ONE);
     assert_eq!(messages(&seen), ["0", "6", "0", "1", "1"]);
 }
+
+#[test]
+fn e19_more_open_calls_than_the_breaker_lets_through_overflow() {
+    let call = "(drop (call $grpc_call @\"auth\" @\"a.B\" @\"C\" (i32.const 0) (i32.const 0) @\"hi\" (i32.const 500) (i32.const 24)))";
+    let code = format!(
+        "(global.set $kept (local.get $id))
+         (local.set $n (i32.const 1024)) (loop $next {call}
+           (local.set $n (i32.sub (local.get $n) (i32.const 1))) (br_if $next (local.get $n)))
+         {} (i32.const 1)",
+        self::call()
+    );
+    let closed = format!("(call $note (local.get $status)) (call $status) {GO_ON}");
+    let closed = format!("(if (i32.eq (local.get $token) (i32.const 4101)) (then {closed}))");
+    let callbacks = [("on_request_headers", &*code), ("on_grpc_close", &*closed)];
+    let answers = vec!["{never: true}"; 1024].join(", ");
+    let seen = observe(&callbacks, &format!("callouts: {{auth: [{answers}]}}"), ONE);
+    let overflow = "upstream connect error or disconnect/reset before headers. reset reason: \
+        overflow{upstream_reset_before_response_started{overflow}}";
+    assert_eq!(messages(&seen), ["10", "14", "14", overflow]);
+    assert_eq!(seen.callouts.len(), 1024);
+}
