@@ -9,6 +9,7 @@ mod callout;
 mod chain;
 mod connection;
 mod exchange;
+mod route;
 mod shape;
 mod times;
 
@@ -159,6 +160,7 @@ impl Loader {
                 self.note(format!("exchanges[{i}].worker"), text);
             }
         }
+        route::check(self, &scenario.route);
         let profile = scenario.profile.unwrap_or_default();
         let connections = self.connections(&scenario.connections);
         Plan {

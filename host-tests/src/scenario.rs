@@ -47,7 +47,7 @@ pub struct Scenario {
     /// The host's limits.
     #[serde(default)]
     pub limits: Limits,
-    /// The route's retry policy.
+    /// The routes, and their retry policy.
     #[serde(default)]
     pub route: Route,
     /// Answers to HTTP and gRPC callouts, per cluster, in order.
@@ -118,7 +118,7 @@ pub struct Limits {
     pub memory_bytes: Option<u32>,
 }
 
-/// The route that the exchanges take.
+/// The routes that exchanges can take, all to the upstreams of the exchange.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Route {
@@ -128,6 +128,24 @@ pub struct Route {
     /// Response headers that do, by name.
     #[serde(default)]
     pub retriable_headers: Vec<String>,
+    /// Routes with conditions; the first whose conditions hold is taken.
+    #[serde(default)]
+    pub choices: Vec<RouteChoice>,
+    /// Whether there is the route `default` behind them, for all other requests; true if absent.
+    pub default: Option<bool>,
+}
+
+/// A route for some requests. All of its conditions must hold; it has at least one.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RouteChoice {
+    /// What `xds.route_name` says.
+    pub name: String,
+    /// Request headers that must have exactly these values.
+    #[serde(default)]
+    pub headers: HeaderMap,
+    /// What the path must start with, without its query.
+    pub path_prefix: Option<String>,
 }
 
 /// One filter of the chain.

@@ -21,7 +21,8 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::{Map, Value, json};
 
 use crate::plan::{Exchange, Filter, Plan, Upstream};
-use crate::scenario::{FailurePolicy, Position};
+use crate::scenario::{FailurePolicy, HeaderValue, Position};
+use crate::wasm::DEFAULT_ROUTE;
 
 /// Filter state that Tollgate's filters set, each under `wasm.` in Envoy.
 pub(crate) const TOLLGATE_STATE: [&str; 6] = [
@@ -107,7 +108,7 @@ fn listener(plan: &Plan, index: usize, exchange: &Exchange, access_log: &Path) -
         "route_config": {"name": name(index), "virtual_hosts": [{
             "name": name(index),
             "domains": ["*"],
-            "routes": [route(plan, index, exchange)],
+            "routes": routes(plan, index, exchange),
         }]},
         "http_filters": filters,
     });
@@ -179,13 +180,30 @@ fn property_format(name: &str) -> Option<String> {
     })
 }
 
-fn route(plan: &Plan, index: usize, exchange: &Exchange) -> Value {
+/// All lead to the exchange's cluster.
+fn routes(plan: &Plan, index: usize, exchange: &Exchange) -> Vec<Value> {
     // The exchange's own time limit is shorter, and tells what happened.
     let mut action = json!({"cluster": name(index), "timeout": "0s"});
     if let (Some(policy), Some(action)) = (retry_policy(plan, exchange), action.as_object_mut()) {
         action.insert("retry_policy".into(), policy);
     }
-    json!({"name": "default", "match": {"prefix": "/"}, "route": action})
+    let routes = &plan.scenario.route;
+    let choices = routes.choices.iter().map(|choice| {
+        let headers = choice.headers.0.iter().map(header_match);
+        let headers: Vec<Value> = headers.collect();
+        let prefix = choice.path_prefix.as_deref().unwrap_or("/");
+        json!({"name": choice.name, "match": {"prefix": prefix, "headers": headers}, "route": action})
+    });
+    let default = json!({"name": DEFAULT_ROUTE, "match": {"prefix": "/"}, "route": action});
+    choices.chain(routes.default.unwrap_or(true).then_some(default)).collect()
+}
+
+fn header_match((name, value): &(String, HeaderValue)) -> Value {
+    let text = match value {
+        HeaderValue::Values(values) => values.first().map(|value| String::from_utf8_lossy(value)),
+        HeaderValue::Absent => None,
+    };
+    json!({"name": name, "string_match": {"exact": text.unwrap_or_default()}})
 }
 
 /// One attempt per upstream of the exchange, each on the next priority.

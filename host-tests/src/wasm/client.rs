@@ -152,6 +152,9 @@ impl Exchange<'_> {
             let mut info = self.info.borrow_mut();
             info.code_details = Some(reply.details.clone());
             info.flags |= reply.flags;
+            // Envoy asks for the route of a reply, too.
+            info.refresh_route();
+            info.route.block();
         }
         if self.client.headers.is_some() {
             self.reset_client();

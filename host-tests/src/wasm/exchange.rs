@@ -14,6 +14,7 @@ use super::guest::Action;
 use super::headers::HeaderMap;
 use super::profile::Switches;
 use super::router::{Event, Router, Sent, events};
+use super::routes::RouteCache;
 use super::stream::{Direction, StreamInfo};
 use super::worker::{Place, Worker};
 use super::world::World;
@@ -25,8 +26,8 @@ use crate::scenario::{Position, Route};
 pub(crate) const DEFAULT_BUFFER_LIMIT: usize = 1 << 20;
 
 /// What exchanges of a run have in common.
-pub(crate) struct Surroundings<'p> {
-    pub(crate) route: &'p Route,
+pub(crate) struct Surroundings {
+    pub(crate) route: Rc<Route>,
     pub(crate) limit: usize,
     pub(crate) overrides: Rc<BTreeMap<String, Value>>,
     pub(crate) world: Rc<RefCell<World>>,
@@ -45,7 +46,7 @@ pub(crate) enum Step {
 /// An exchange under way.
 pub(crate) struct Exchange<'p> {
     pub(crate) plan: &'p plan::Exchange,
-    pub(crate) route: &'p Route,
+    pub(crate) route: Rc<Route>,
     /// Most bytes that a chain holds of one body.
     pub(crate) limit: usize,
     pub(crate) worker: Rc<RefCell<Worker>>,
@@ -68,7 +69,7 @@ impl<'p> Exchange<'p> {
     pub(crate) fn new(
         index: usize,
         plan: &'p plan::Exchange,
-        surroundings: &Surroundings<'p>,
+        surroundings: &Surroundings,
         worker: Rc<RefCell<Worker>>,
     ) -> Self {
         let request = &plan.request;
@@ -99,7 +100,7 @@ impl<'p> Exchange<'p> {
             code: None,
             code_details: None,
             flags: 0,
-            route_cleared: 0,
+            route: RouteCache::new(&surroundings.route, &headers.borrow()),
         };
         let downstream = Chain::new(worker.borrow_mut().open(Position::Downstream));
         downstream.wire.borrow_mut().request.headers = Some(headers);
@@ -111,7 +112,7 @@ impl<'p> Exchange<'p> {
         let client = Client { events: sends, ..Client::default() };
         Self {
             plan,
-            route: surroundings.route,
+            route: Rc::clone(&surroundings.route),
             limit: surroundings.limit,
             worker,
             info: Rc::new(RefCell::new(info)),
@@ -302,7 +303,7 @@ impl<'p> Exchange<'p> {
         let sent = self.router.sent.iter().filter(|sent| sent.complete);
         Ok(Observed {
             name: self.plan.name.clone(),
-            upstream: sent.map(upstream_request).collect(),
+            upstream: sent.map(|sent| upstream_request(&self.plan.request, sent)).collect(),
             callouts,
             response,
             properties,
@@ -312,12 +313,18 @@ impl<'p> Exchange<'p> {
     }
 }
 
-fn upstream_request(sent: &Sent) -> UpstreamRequest {
+fn upstream_request(request: &plan::Request, sent: &Sent) -> UpstreamRequest {
     let (body, body_base64) = text_or_base64(sent.body.clone());
+    let mut headers = pairs_with_host(&sent.headers);
+    // As on Envoy, which adds it if the client has not.
+    let name = "x-forwarded-proto";
+    if !request.headers.iter().any(|(sent, _)| sent == name) {
+        headers.retain(|(n, _)| n != name);
+    }
     UpstreamRequest {
         method: sent.headers.text(":method").unwrap_or_default(),
         path: sent.headers.text(":path").unwrap_or_default(),
-        headers: pairs_with_host(&sent.headers),
+        headers,
         body,
         body_base64,
         trailers: sent.trailers.as_ref().map(pairs).unwrap_or_default(),

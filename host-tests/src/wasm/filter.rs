@@ -200,6 +200,7 @@ impl Exchange<'_> {
             access: Both::default(),
             end_of_stream: false,
             network: false,
+            upstream: at.level == Level::Upstream,
             logging: false,
         };
         let root = link.place.root;

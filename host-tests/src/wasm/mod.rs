@@ -21,12 +21,11 @@
 //!
 //! How to read it: [`run`] starts the threads ([`start`], [`worker`], [`vm`]) and steps exchanges ([`exchange`]);
 //! [`chain`] moves messages through filters and [`filter`] calls them; [`router`] and [`client`] are
-//! the two ends; [`abi`] and [`wasi`] are what filters call. [`events`] is the loop around it all:
+//! the two ends, and [`routes`] between them; [`abi`] and [`wasi`] are what filters call. [`events`] is the loop around it all:
 //! what time brings ([`scheduler`]), which is ticks and what comes of calls ([`callouts`]).
 //!
 //! Not simulated: headers that Envoy adds by itself (`x-forwarded-proto`, `x-request-id`,
-//! `x-envoy-*`, `date`, `server`, `transfer-encoding`), route matching (there is one route), gRPC
-//! replies, retry back-off.
+//! `x-envoy-*`, `date`, `server`, `transfer-encoding`), gRPC replies, retry back-off.
 
 mod abi;
 mod allowance;
@@ -46,6 +45,7 @@ mod protobuf;
 mod recorder;
 mod reply;
 mod router;
+mod routes;
 mod scheduler;
 mod shared;
 mod start;
@@ -73,6 +73,7 @@ pub(crate) use guest::Thread;
 use network::{Connection, Stray};
 use profile::Switches;
 use recorder::Recorder;
+pub(crate) use routes::DEFAULT_ROUTE;
 use start::Threads;
 use world::{DEFAULT_CLOCK, World};
 
@@ -191,7 +192,7 @@ impl Gateway {
         self.world.borrow_mut().empty_log();
         let limit = plan.scenario.limits.buffer_bytes;
         let surroundings = Surroundings {
-            route: &plan.scenario.route,
+            route: Rc::new(plan.scenario.route.clone()),
             limit: limit.map_or(DEFAULT_BUFFER_LIMIT, |bytes| bytes as usize),
             overrides: Rc::new(plan.scenario.properties.clone()),
             world: Rc::clone(&self.world),

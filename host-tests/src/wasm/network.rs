@@ -276,6 +276,7 @@ impl<'p> Connection<'p> {
             access: Both::default(),
             end_of_stream: false,
             network: true,
+            upstream: false,
             logging: false,
         };
         if self.enter(i, |vm| vm.create(context, root, stream)).is_err() {

@@ -123,10 +123,9 @@ impl Exchange<'_> {
 
     /// Headers leave the downstream chain.
     pub(crate) fn route_headers(&mut self, end: bool) {
-        let has_path = self.info.borrow().request_headers.borrow().get(b":path").is_some();
-        if !has_path {
-            // E12: nothing stops a filter from removing it; then no route matches.
-            let reply = LocalReply::new(404, "", "route_not_found");
+        if !self.info.borrow_mut().refresh_route() {
+            let mut reply = LocalReply::new(404, "", "route_not_found");
+            reply.flags = flags::NO_ROUTE_FOUND;
             self.local_reply(Level::Downstream, &reply);
             return;
         }
@@ -278,6 +277,7 @@ impl Exchange<'_> {
                 info.flags |= flags::UPSTREAM_RETRY_LIMIT_EXCEEDED;
             }
             info.response_headers = Some(Rc::clone(&headers));
+            info.route.block();
         }
         self.with_lane(DOWNSTREAM_RESPONSE, |lane| lane.headers = Some(headers));
         self.pass_headers(DOWNSTREAM_RESPONSE, None, end);

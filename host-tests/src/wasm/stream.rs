@@ -6,7 +6,8 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
-use super::headers::SharedMap;
+use super::headers::{HeaderMap, SharedMap};
+use super::routes::RouteCache;
 
 /// One half of an exchange.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -87,6 +88,8 @@ pub(crate) struct StreamContext {
     pub(crate) end_of_stream: bool,
     /// It is about a TCP connection, whose lanes have only pieces.
     pub(crate) network: bool,
+    /// It is about an attempt.
+    pub(crate) upstream: bool,
     /// In `on_log` all maps are readable and none is writable.
     pub(crate) logging: bool,
 }
@@ -119,11 +122,15 @@ pub(crate) struct StreamInfo {
     pub(crate) code: Option<u16>,
     pub(crate) code_details: Option<String>,
     pub(crate) flags: u64,
-    /// How often a filter asked for the route to be chosen again.
-    pub(crate) route_cleared: u32,
+    pub(crate) route: RouteCache,
 }
 
 impl StreamInfo {
+    /// Chooses the route if need be. False: there is none.
+    pub(crate) fn refresh_route(&mut self) -> bool {
+        self.route.refresh(&self.request_headers.borrow())
+    }
+
     /// Of a TCP connection.
     pub(crate) fn of_connection(
         index: usize,
@@ -147,7 +154,7 @@ impl StreamInfo {
             code: None,
             code_details: None,
             flags: 0,
-            route_cleared: 0,
+            route: RouteCache::new(&Rc::default(), &HeaderMap::trailers(&[])),
         }
     }
 }
@@ -155,6 +162,7 @@ impl StreamInfo {
 /// `response.flags`, by Envoy's bits.
 pub(crate) mod flags {
     pub(crate) const NO_HEALTHY_UPSTREAM: u64 = 0x2;
+    pub(crate) const NO_ROUTE_FOUND: u64 = 0x100;
     pub(crate) const DOWNSTREAM_CONNECTION_TERMINATION: u64 = 0x4000;
     pub(crate) const UPSTREAM_RETRY_LIMIT_EXCEEDED: u64 = 0x8000;
     pub(crate) const UPSTREAM_PROTOCOL_ERROR: u64 = 0x80_0000;

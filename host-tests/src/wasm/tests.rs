@@ -21,6 +21,7 @@ mod random_chains;
 mod replies;
 mod resets;
 mod router;
+mod routes;
 mod sharing;
 mod signatures;
 mod start;

@@ -149,6 +149,26 @@ fn each_attempt_has_its_priority_and_metadata() {
 }
 
 #[test]
+fn routes_are_in_order_and_the_default_is_behind_them() {
+    let names = |default: Option<bool>| {
+        let choices = json!([{"name": "a", "headers": {"X-A": 1}, "pathPrefix": "/v1"},
+            {"name": "b", "headers": {"x-b": "two"}}]);
+        let route = json!({"route": {"choices": choices, "default": default}});
+        let config = make(&plan(route, vec![exchange(vec![upstream("a")])]));
+        let routes = config.pointer(&format!("{MANAGER}/route_config/virtual_hosts/0/routes"));
+        let routes = routes.unwrap().as_array().unwrap().clone();
+        let header = json!([{"name": "x-a", "string_match": {"exact": "1"}}]);
+        assert_eq!(routes[0]["match"], json!({"prefix": "/v1", "headers": header}));
+        assert_eq!(routes[1]["match"]["prefix"], "/");
+        assert!(routes.iter().all(|route| route["route"]["cluster"] == "exchange-0"));
+        let names = routes.iter().map(|route| route["name"].as_str().unwrap().to_owned());
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(names(None), ["a", "b", "default"]);
+    assert_eq!(names(Some(false)), ["a", "b"]);
+}
+
+#[test]
 fn one_attempt_is_not_retried() {
     let scenario = json!({"route": {"retryOn": [503]}});
     for attempts in [vec![], vec![upstream("a")]] {

@@ -274,3 +274,28 @@ fn the_number_of_workers_is_bounded() {
     );
     assert!(complaints(&text(128)).is_empty());
 }
+
+#[test]
+fn routes_that_no_gateway_could_take_are_named() {
+    let text = |choices: &str| {
+        let start = "description: d\nchain: []\nexchanges: [{request: {path: /}}]\n";
+        format!("{start}route:\n  choices:\n{choices}")
+    };
+    assert_eq!(complaints(&text("    - {name: a, headers: {X-A: 1}, pathPrefix: /v1}\n")), [""; 0]);
+    let wrong = "    - {name: a}\n    - {name: a, pathPrefix: /}\n    - {name: default, pathPrefix: v1}\n    \
+                 - {name: '', pathPrefix: '/v1?q'}\n    - {name: b, headers: {x-a: [1, 2], x-b: null}}\n";
+    let found = complaints(&text(wrong));
+    let expected = [
+        "6:7: route.choices[0]: found no condition, expected `headers` or `pathPrefix` (all other \
+         requests take the route `default`)",
+        "7:14: route.choices[1].name: found `a`, expected a name of its own, other than `default`",
+        "8:14: route.choices[2].name: found `default`, expected a name of its own, other than \
+         `default`",
+        "8:35: route.choices[2].pathPrefix: found `v1`, expected `/…` without a query",
+        "9:14: route.choices[3].name: found ``, expected a name of its own, other than `default`",
+        "9:30: route.choices[3].pathPrefix: found `/v1?q`, expected `/…` without a query",
+        "10:32: route.choices[4].headers.x-a: found no text, expected one",
+        "10:45: route.choices[4].headers.x-b: found no text, expected one",
+    ];
+    assert_eq!(found, expected);
+}

@@ -309,7 +309,7 @@ fn xds(info: &StreamInfo, rest: &[&str]) -> Option<Property> {
         ["upstream_host_metadata", rest @ ..] => message(rest, info.host_metadata.as_ref()?),
         ["upstream_host_locality_metadata"] => (info.attempts > 0).then_some(Property::Group),
         ["cluster_name"] => Some(Property::text("upstream")),
-        ["route_name"] => Some(Property::text("default")),
+        ["route_name"] => info.route.name().map(Property::text),
         ["virtual_host_name"] => Some(Property::text("gateway")),
         ["filter_chain_name"] => Some(Property::text("")),
         // TrafficDirection.UNSPECIFIED

@@ -52,10 +52,11 @@ pub(super) fn call(
     status.map_or(Ok(()), |status| Err(status.into()))
 }
 
-/// In a root context nothing happens.
+/// The route is chosen again when it is asked for next (E13). Nothing happens in a root context, nor
+/// by filters of attempts, which are behind the choice.
 pub(super) fn clear_route_cache(cx: &Cx<'_>) {
-    if let Some(stream) = cx.state().stream() {
-        stream.info.borrow_mut().route_cleared += 1;
+    if let Some(stream) = cx.state().stream().filter(|stream| !stream.upstream) {
+        stream.info.borrow_mut().route.clear();
     }
 }
 

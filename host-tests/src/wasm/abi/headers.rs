@@ -32,6 +32,8 @@ pub(super) fn set_pairs(cx: &mut Cx<'_>, map: u32, at: u32, size: u32) -> Answer
     let pairs = from_wire(cx.bytes(at, size)?);
     cx.keep(size as usize)?;
     writable(cx, map)?.borrow_mut().replace_all(&pairs);
+    let has_proto = pairs.iter().any(|(name, _)| name.eq_ignore_ascii_case(PROTO));
+    changed(cx, map, Some(has_proto));
     Ok(())
 }
 
@@ -68,9 +70,11 @@ pub(super) fn add(
     value: u32,
     value_size: u32,
 ) -> Answer {
-    let map = writable(cx, map)?;
+    let to = writable(cx, map)?;
     cx.keep(key_size as usize + value_size as usize)?;
-    map.borrow_mut().add(cx.bytes(key, key_size)?, cx.bytes(value, value_size)?);
+    to.borrow_mut().add(cx.bytes(key, key_size)?, cx.bytes(value, value_size)?);
+    let is_proto = cx.bytes(key, key_size)?.eq_ignore_ascii_case(PROTO);
+    changed(cx, map, is_proto.then_some(true));
     Ok(())
 }
 
@@ -83,17 +87,35 @@ pub(super) fn replace(
     value: u32,
     value_size: u32,
 ) -> Answer {
-    let map = writable(cx, map)?;
+    let to = writable(cx, map)?;
     cx.keep(key_size as usize + value_size as usize)?;
-    map.borrow_mut().set(cx.bytes(key, key_size)?, cx.bytes(value, value_size)?);
+    to.borrow_mut().set(cx.bytes(key, key_size)?, cx.bytes(value, value_size)?);
+    let is_proto = cx.bytes(key, key_size)?.eq_ignore_ascii_case(PROTO);
+    changed(cx, map, is_proto.then_some(true));
     Ok(())
 }
 
 /// `proxy_remove_header_map_value`: Ok also when there is none; nothing guards pseudo-headers (E12).
 pub(super) fn remove(cx: &mut Cx<'_>, map: u32, key: u32, key_size: u32) -> Answer {
-    let map = writable(cx, map)?;
-    map.borrow_mut().remove(cx.bytes(key, key_size)?);
+    let to = writable(cx, map)?;
+    to.borrow_mut().remove(cx.bytes(key, key_size)?);
+    let is_proto = cx.bytes(key, key_size)?.eq_ignore_ascii_case(PROTO);
+    changed(cx, map, is_proto.then_some(false));
     Ok(())
+}
+
+/// What Envoy adds to every request, and finds no route without.
+const PROTO: &[u8] = b"x-forwarded-proto";
+
+/// E13: after a change of request headers the route is chosen again. `has_proto` says whether they
+/// have [`PROTO`] now, if that changed.
+fn changed(cx: &Cx<'_>, map: u32, has_proto: Option<bool>) {
+    if map == 0 {
+        if let (Some(has_proto), Some(stream)) = (has_proto, cx.state().stream()) {
+            stream.info.borrow_mut().route.set_has_proto(has_proto);
+        }
+        super::foreign::clear_route_cache(cx);
+    }
 }
 
 /// Which map a number means.
