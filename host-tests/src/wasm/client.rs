@@ -161,13 +161,15 @@ impl Exchange<'_> {
             return;
         }
         let in_chain = self.with_lane(RESPONSE, |lane| lane.headers.is_some());
-        let mut headers = reply.header_map();
-        let body = if self.plan.request.method == "HEAD" { &[][..] } else { &reply.body };
+        let grpc = self.is_grpc;
+        let mut headers = if grpc { reply.grpc_header_map() } else { reply.header_map() };
+        let bodiless = grpc || self.plan.request.method == "HEAD";
+        let body = if bodiless { &[][..] } else { &reply.body };
         if self.plan.request.method != "HEAD" && body.is_empty() {
             headers.remove(b"content-length");
         }
         self.client.local_reply = true;
-        self.info.borrow_mut().code = Some(reply.status);
+        self.info.borrow_mut().code = Some(if grpc { 200 } else { reply.status });
         let headers = headers.shared();
         self.info.borrow_mut().response_headers = Some(headers.clone());
         self.with_lane(RESPONSE, |lane| {

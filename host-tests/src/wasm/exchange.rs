@@ -13,6 +13,7 @@ use super::client::Client;
 use super::guest::Action;
 use super::headers::HeaderMap;
 use super::profile::Switches;
+use super::reply::is_grpc;
 use super::router::{Event, Router, Sent, events};
 use super::routes::RouteCache;
 use super::stream::{Direction, StreamInfo};
@@ -58,6 +59,8 @@ pub(crate) struct Exchange<'p> {
     pub(crate) client: Client,
     /// Nothing moves any more.
     pub(crate) over: bool,
+    /// The request as it came is one of gRPC: the gateway answers it in kind.
+    pub(crate) is_grpc: bool,
     world: Rc<RefCell<World>>,
     /// What its filters asked for in the name of other exchanges' streams.
     pub(crate) foreign: Vec<(Place, Action)>,
@@ -81,6 +84,7 @@ impl<'p> Exchange<'p> {
         ];
         let mut headers = HeaderMap::request(pseudo, &request.headers);
         headers.remove_connection_headers();
+        let is_grpc = headers.get(b"content-type").is_some_and(is_grpc);
         let headers = headers.shared();
         let world = Rc::clone(&surroundings.world);
         let info = StreamInfo {
@@ -123,6 +127,7 @@ impl<'p> Exchange<'p> {
             over: false,
             world,
             foreign: Vec::new(),
+            is_grpc,
             finished: false,
             problem: None,
         }

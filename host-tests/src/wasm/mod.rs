@@ -25,7 +25,7 @@
 //! what time brings ([`scheduler`]), which is ticks and what comes of calls ([`callouts`]).
 //!
 //! Not simulated: headers that Envoy adds by itself (`x-forwarded-proto`, `x-request-id`,
-//! `x-envoy-*`, `date`, `server`, `transfer-encoding`), gRPC replies, retry back-off.
+//! `x-envoy-*`, `date`, `server`, `transfer-encoding`), retry back-off.
 
 mod abi;
 mod allowance;

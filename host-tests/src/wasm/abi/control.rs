@@ -139,6 +139,9 @@ pub(super) fn get_status(cx: &mut Cx<'_>, to_code: u32, to: u32, to_size: u32) -
     cx.give(message.as_bytes(), to, to_size)
 }
 
+/// `UNAUTHENTICATED`, the highest of the status codes of gRPC.
+const LAST_GRPC_STATUS: u8 = 16;
+
 /// `proxy_send_local_response`: done after the call returns; Ok even when it is too late (E14).
 #[expect(clippy::too_many_arguments, reason = "the ABI's")]
 pub(super) fn send_local_response(
@@ -152,7 +155,6 @@ pub(super) fn send_local_response(
     headers_size: u32,
     grpc_status: u32,
 ) -> Answer {
-    let _ = grpc_status;
     let context = cx.state().effective;
     if cx.state().stream().is_none() {
         // In a root context there is nothing to answer, which is well, as in Envoy.
@@ -164,6 +166,8 @@ pub(super) fn send_local_response(
         body: cx.bytes(body, body_size)?.to_vec(),
         headers: from_wire(cx.bytes(headers, headers_size)?),
         flags: 0,
+        // -1, or what no status is: it follows from the HTTP status.
+        grpc_status: u8::try_from(grpc_status).ok().filter(|code| *code <= LAST_GRPC_STATUS),
     };
     cx.keep(reply.body.len() + headers_size as usize)?;
     cx.state_mut().actions.push_back(Action::Reply { context, reply });

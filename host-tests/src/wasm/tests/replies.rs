@@ -65,6 +65,61 @@ fn e15_a_reply_after_the_headers_left_is_a_reset() {
     assert_eq!((seen.response.status, seen.response.reset), (200, true));
 }
 
+/// A gRPC client understands neither a status nor a body.
+#[test]
+fn a_reply_to_a_grpc_request_is_in_trailers_only() {
+    let reply = |http: u32, grpc: i32| {
+        format!(
+            "(drop (call $send (i32.const {http}) (i32.const 0) (i32.const 0) @\"50% = n\\c3\\b6\"
+               (i32.const 0) (i32.const 0) (i32.const {grpc})))
+             (i32.const 1)"
+        )
+    };
+    let exchange = |kind: &str| {
+        format!(
+            "{{request: {{method: POST, path: /p.S/M, headers: {{content-type: {kind}}}, body: x}}, \
+             expect: {{properties: {{response.code: null}}}}}}"
+        )
+    };
+    for (http, grpc, expected) in [
+        (403, -1, "7"),
+        (401, -1, "16"),
+        (503, -1, "14"),
+        (418, -1, "2"),
+        (403, 9, "9"),
+        (400, 99, "13"),
+    ] {
+        let instructions = reply(http, grpc);
+        let callbacks = [("on_request_headers", instructions.as_str())];
+        let chain = Chain::one(&callbacks);
+        for kind in ["application/grpc", "application/grpc+proto"] {
+            let seen = chain.observe(&exchange(kind));
+            assert_eq!((seen.response.status, seen.response.local_reply), (200, true));
+            assert_eq!(
+                value(&seen.response.headers, "grpc-status"),
+                Some(expected),
+                "{http} {grpc}"
+            );
+            assert_eq!(value(&seen.response.headers, "grpc-message"), Some("50%25 = n%C3%B6"));
+            assert_eq!(value(&seen.response.headers, "content-type"), Some("application/grpc"));
+            assert_eq!(seen.response.body.as_deref(), Some(""));
+        }
+        let seen = chain.observe(&exchange("application/grpc-web"));
+        assert_eq!(u32::from(seen.response.status), http);
+    }
+}
+
+#[test]
+fn the_gateways_own_replies_to_grpc_requests_are_in_kind() {
+    let chain = Chain::one(&[("on_request_headers", "(i32.const 0)")]);
+    let seen = chain.observe(
+        "{request: {method: POST, path: /p.S/M, headers: {content-type: application/grpc}, body: x}}",
+    );
+    assert_eq!(seen.response.status, 200);
+    assert_eq!(value(&seen.response.headers, "grpc-status"), Some("14"));
+    assert_eq!(value(&seen.response.headers, "grpc-message"), Some("no healthy upstream"));
+}
+
 #[test]
 fn e16_continue_after_a_reply_does_nothing() {
     let chain = Chain::one(&[(
