@@ -11,7 +11,7 @@ use rsa::{Pkcs1v15Sign, RsaPrivateKey, RsaPublicKey};
 use sha1::Sha1;
 
 use super::{Cx, Status};
-use crate::wasm::protobuf::{Field, fields};
+use crate::wasm::protobuf::{Field, fields, write_bytes};
 
 /// What one operation costs the guest, in bytes moved: about what it takes.
 const COST: usize = 4 << 20;
@@ -324,15 +324,7 @@ fn put_result(out: &mut Vec<u8>, result: bool) {
 
 /// A field of bytes, which is left out if it is empty.
 fn put_bytes(out: &mut Vec<u8>, number: u8, bytes: &[u8]) {
-    if bytes.is_empty() {
-        return;
+    if !bytes.is_empty() {
+        write_bytes(out, number, bytes);
     }
-    out.push(number << 3 | 2);
-    let mut left = bytes.len();
-    while left > 0x7f {
-        out.push((left & 0x7f) as u8 | 0x80);
-        left >>= 7;
-    }
-    out.push(left as u8);
-    out.extend_from_slice(bytes);
 }
