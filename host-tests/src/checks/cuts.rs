@@ -68,7 +68,7 @@ pub(super) fn check(plan: &Plan, report: &Report) -> Vec<Failure> {
 
 /// `plan` with every body, of requests and of upstreams, cut anew. Headers stay as they are, so only
 /// the cuts differ.
-fn recut(plan: &Plan, chunks: &Chunks) -> Plan {
+pub(super) fn recut(plan: &Plan, chunks: &Chunks) -> Plan {
     let mut plan = plan.clone();
     for pieces in plan.bodies_mut() {
         let body = pieces.concat();
@@ -95,7 +95,7 @@ fn ends_singly(body: &[u8]) -> Vec<Vec<u8>> {
     [singly(front), vec![middle.to_vec()], singly(back)].concat()
 }
 
-fn bodies(plan: &Plan) -> Vec<&[Vec<u8>]> {
+pub(super) fn bodies(plan: &Plan) -> Vec<&[Vec<u8>]> {
     fn of_exchange(exchange: &crate::plan::Exchange) -> Vec<&[Vec<u8>]> {
         let upstream = exchange.upstream.iter().map(|upstream| upstream.body.as_deref());
         std::iter::once(exchange.request.body.as_deref()).chain(upstream).flatten().collect()

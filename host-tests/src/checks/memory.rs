@@ -12,9 +12,11 @@
 
 use anyhow::Result;
 
+use super::cuts::{bodies, recut};
 use super::opt_out;
 use crate::judge::Failure;
 use crate::plan::Plan;
+use crate::scenario::Chunks;
 use crate::wasm::{Gateway, Runtime, Thread};
 
 /// Repetitions before anything is watched for: pools fill, tables grow.
@@ -22,6 +24,10 @@ const WARM_UP: usize = 16;
 
 /// Repetitions in all, at most.
 const MOST_REPETITIONS: usize = 512;
+
+/// A scenario whose bodies come in more pieces is repeated with whole bodies: it is streams that may leave
+/// something behind, and a million pieces a thousand times take an hour.
+const MOST_PIECES: usize = 10_000;
 
 /// Of larger memories only the pages are watched.
 const MOST_WATCHED: usize = 64 << 20;
@@ -56,6 +62,7 @@ pub(super) fn check(plan: &Plan) -> Result<Vec<Failure>> {
     if plan.chain.is_empty() {
         return Ok(Vec::new());
     }
+    let plan = &repeatable(plan);
     let mut gateway = Gateway::start(Runtime::shared()?, plan)?;
     let mut watches: Vec<Watch> = Vec::new();
     for repetition in 1..=MOST_REPETITIONS {
@@ -81,6 +88,12 @@ pub(super) fn check(plan: &Plan) -> Result<Vec<Failure>> {
     // The latest growth was in the second half of all.
     let growing = watches.iter().filter(|watch| watch.grew_at * 2 > MOST_REPETITIONS);
     Ok(growing.map(Watch::failure).collect())
+}
+
+/// `plan` in as many pieces as can be repeated.
+fn repeatable(plan: &Plan) -> Plan {
+    let pieces: usize = bodies(plan).iter().map(|body| body.len()).sum();
+    if pieces > MOST_PIECES { recut(plan, &Chunks::Whole) } else { plan.clone() }
 }
 
 impl Watch {
@@ -170,5 +183,30 @@ fn broken(repetition: usize, error: &anyhow::Error) -> Failure {
         path: "memory, with the scenario repeated on the same VMs".to_owned(),
         expected: "repetitions that end".to_owned(),
         found: format!("in repetition {repetition}: {error:#}{}", opt_out("memory")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bodies_in_very_many_pieces_are_repeated_whole() {
+        let folder = std::env::temp_dir().join(format!("tollgate-pieces-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("scenario.yaml");
+        let pieces = |length: usize| {
+            let body = "x".repeat(length);
+            let yaml = format!(
+                "description: d\nchain: []\nexchanges:\n  - request: {{path: /, body: {body}, \
+                 chunks: every-byte}}\n"
+            );
+            std::fs::write(&file, yaml).unwrap();
+            let plan = Plan::load(&file).unwrap();
+            bodies(&repeatable(&plan)).iter().map(|body| body.len()).sum::<usize>()
+        };
+        assert_eq!(pieces(MOST_PIECES), MOST_PIECES);
+        assert_eq!(pieces(MOST_PIECES + 1), 1);
+        std::fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -162,7 +162,8 @@ fn what_only_wasmtime_honours_is_skipped_on_envoy_with_the_reason() {
 /// What a manifest says must hold in the test; what the link says itself comes first.
 #[test]
 fn a_link_is_set_up_as_its_manifest_says() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tmp/load-manifest");
+    let folder =
+        std::env::temp_dir().join(format!("tollgate-load-manifest-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let manifest = "apiVersion: e/v1\nkind: WasmPlugin\nspec:\n  url: r.test/key-check:1\n  vmConfig:\n    \
                     env: [{name: A, value: manifest}, {name: B, valueFrom: HOST}]\n";
@@ -197,4 +198,5 @@ fn a_link_is_set_up_as_its_manifest_says() {
     assert_eq!(filter.failure_policy, FailurePolicy::FailOpen);
     assert_eq!((filter.at, filter.root_id.as_str()), (Position::Upstream, "r"));
     assert_eq!((filter.vm_id.as_str(), filter.vm_config.as_slice()), ("v", b"c".as_slice()));
+    std::fs::remove_dir_all(folder).unwrap();
 }

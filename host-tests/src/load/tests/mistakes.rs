@@ -145,7 +145,8 @@ exchanges:
 /// What is wrong in a configuration is told where that is.
 #[test]
 fn a_mistake_in_a_configuration_file_has_its_place_there() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tmp/load-config-file");
+    let folder =
+        std::env::temp_dir().join(format!("tollgate-load-config-file-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("broken.yaml"), "a: 1\nb: {c: 1, c: 2}\n").unwrap();
     std::fs::write(folder.join("latin.yaml"), b"a: \xe9").unwrap();
@@ -187,6 +188,7 @@ fn a_mistake_in_a_configuration_file_has_its_place_there() {
     }
     let plan = load("{filter: key-check, configFile: manifest.yaml, plugin: x}").unwrap();
     assert_eq!(plan.chain[0].config, br#"{"a":1}"#);
+    std::fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]

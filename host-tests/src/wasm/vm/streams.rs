@@ -113,14 +113,9 @@ impl Vm {
 
     /// `on_done`, `on_log`, `on_delete`, in the order of TCP connections.
     pub(crate) fn end_connection(&mut self, id: u32) -> Result<(), Failed> {
-        let done = self.callbacks.on_done.clone();
-        let delete = self.callbacks.on_delete.clone();
-        let ended = self
-            .call("proxy_on_done", done, id, id, 1)
-            .and_then(|_| self.on_log(id))
-            .and_then(|()| self.call("proxy_on_delete", delete, id, id, ()));
-        self.store.data_mut().streams.remove(&id);
-        ended
+        let ended = self.on_done(id).and_then(|_| self.on_log(id));
+        // Of a VM that failed only the context goes.
+        ended.and(self.delete(id))
     }
 
     pub(crate) fn on_log(&mut self, id: u32) -> Result<(), Failed> {
