@@ -22,11 +22,14 @@ mod depth;
 mod error;
 mod member;
 mod number;
+mod removal;
 mod scanner;
 mod string;
+mod strings;
 mod unescape;
 
 pub use error::Error;
 pub use member::{Kind, Member, Wanted};
 pub use scanner::{Limits, Scanner};
+pub use strings::Strings;
 pub use unescape::unescape;

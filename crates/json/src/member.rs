@@ -42,8 +42,20 @@ pub struct Member {
     pub range: Option<Range<usize>>,
     /// What the value is.
     pub kind: Kind,
+    pub(crate) place: Place,
     raw: Vec<u8>,
     too_long: bool,
+}
+
+/// Where a member is among the others.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Place {
+    /// Where its key begins, with the quote.
+    pub(crate) key: usize,
+    /// Where the value before it ends; `None` if it is the first member.
+    pub(crate) previous_end: Option<usize>,
+    /// Where the key behind it begins; `None` if it is the last member, or not seen yet.
+    pub(crate) next_key: Option<usize>,
 }
 
 impl Member {
@@ -52,6 +64,7 @@ impl Member {
         exact: 0,
         range: None,
         kind: Kind::Absent,
+        place: Place { key: 0, previous_end: None, next_key: None },
         raw: Vec::new(),
         too_long: false,
     };

@@ -1,10 +1,13 @@
 //! The state machine: one byte at a time between values, runs at a time inside strings.
 
+use std::ops::Range;
+
 use crate::depth::{Container, Depth};
-use crate::member::{KeyMatch, MOST_WANTED};
+use crate::member::{KeyMatch, MOST_WANTED, Place};
 use crate::number::{Number, Step};
+use crate::removal::removals;
 use crate::string::{Hex, HexStep, Utf8, escaped, plain_run, wide};
-use crate::{Error, Kind, Member, Wanted};
+use crate::{Error, Kind, Member, Strings, Wanted};
 
 /// Limits of a document.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -26,9 +29,10 @@ impl Default for Limits {
     }
 }
 
-/// Scans one document, piece by piece.
+/// Scans one document, piece by piece, and tells `S` of its strings.
 #[derive(Clone, Debug)]
-pub struct Scanner {
+pub struct Scanner<S = ()> {
+    strings: S,
     wanted: &'static [Wanted],
     members: Vec<Member>,
     depth: Depth,
@@ -46,6 +50,30 @@ pub struct Scanner {
     next: Option<usize>,
     /// The wanted member whose value is being read.
     reading: Option<Reading>,
+    /// Where the top-level key being read begins.
+    key_start: usize,
+    /// Where the top-level value before it ends.
+    previous_end: Option<usize>,
+    /// The wanted member behind whose value the next top-level key comes.
+    previous: Option<usize>,
+    /// Bit n: stop behind the value of wanted member n.
+    stop: u32,
+}
+
+/// Why no further byte of a piece is taken.
+#[derive(Clone, Copy, Debug)]
+enum Halt {
+    Failed(Error),
+    /// Behind a value to stop at, and its last byte.
+    Stop {
+        at: usize,
+    },
+}
+
+impl From<Error> for Halt {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
 }
 
 /// A wanted value under way.
@@ -99,8 +127,16 @@ enum Token {
 impl Scanner {
     /// A scanner that looks for `wanted` members, 32 at most.
     pub fn new(wanted: &'static [Wanted], limits: Limits) -> Self {
+        Self::with_strings(wanted, limits, ())
+    }
+}
+
+impl<S: Strings> Scanner<S> {
+    /// A scanner that looks for `wanted` members, 32 at most, and tells `strings` of every string.
+    pub fn with_strings(wanted: &'static [Wanted], limits: Limits, strings: S) -> Self {
         let wanted = wanted.get(..MOST_WANTED).unwrap_or(wanted);
         Self {
+            strings,
             wanted,
             members: vec![Member::default(); wanted.len()],
             depth: Depth::new(limits.depth),
@@ -113,6 +149,10 @@ impl Scanner {
             key: KeyMatch::default(),
             next: None,
             reading: None,
+            key_start: 0,
+            previous_end: None,
+            previous: None,
+            stop: 0,
         }
     }
 
@@ -121,17 +161,37 @@ impl Scanner {
     /// # Errors
     ///
     /// As soon as no continuation could make the document right; the same again for each later call.
+    pub fn push(&mut self, piece: &[u8]) -> Result<(), Error> {
+        self.push_to_member(piece, 0).map(drop)
+    }
+
+    /// Takes the next piece, but stops right behind the value of a wanted member whose bit is set in
+    /// `stop` (bit n: wanted member n, each time exactly its key occurs). Returns how many bytes were
+    /// taken; go on with the rest.
+    ///
+    /// So what is decided at that point is decided at the same byte, however the document is cut. At
+    /// the end of a piece, [`Member::range`] tells whether it stopped. A number ends only where the
+    /// byte behind it is seen: if that is in the next piece, none of it is taken.
+    ///
+    /// # Errors
+    ///
+    /// As soon as no continuation could make the document right; the same again for each later call.
     // Not inlined: into a caller built for size it would be built for size too.
     #[inline(never)]
-    pub fn push(&mut self, piece: &[u8]) -> Result<(), Error> {
+    pub fn push_to_member(&mut self, piece: &[u8], stop: u32) -> Result<usize, Error> {
         if let Some(error) = self.failed {
             return Err(error);
         }
+        self.stop = stop;
         let mut at = 0;
         while let Some(&byte) = piece.get(at) {
             match self.step(piece, at, byte) {
                 Ok(next) => at = next,
-                Err(error) => {
+                Err(Halt::Stop { at: end }) => {
+                    at = end;
+                    break;
+                }
+                Err(Halt::Failed(error)) => {
                     self.failed = Some(error);
                     return Err(error);
                 }
@@ -142,8 +202,8 @@ impl Scanner {
             keep(&mut self.members, self.wanted, reading.member, part);
             reading.from = 0;
         }
-        self.before = self.before.saturating_add(piece.len());
-        Ok(())
+        self.before = self.before.saturating_add(at);
+        Ok(at)
     }
 
     /// Ends the document.
@@ -173,9 +233,29 @@ impl Scanner {
         self.object_start
     }
 
+    /// What to take out of the document, once it has ended, so that it has none of these wanted
+    /// members: ranges in ascending order, apart from each other, with the commas that go with them.
+    /// What is left is JSON, and every other byte as it was.
+    ///
+    /// A member that does not occur is passed over. Of one whose key occurs more than once, or only in
+    /// another case (see [`Member::count`] and [`Member::exact`]), not all is taken out: refuse these.
+    pub fn removals(&self, members: &[usize]) -> Vec<Range<usize>> {
+        removals(|| members.iter().map(|index| self.member(*index)))
+    }
+
+    /// What is told of the strings.
+    pub fn strings(&self) -> &S {
+        &self.strings
+    }
+
+    /// What was told of the strings.
+    pub fn into_strings(self) -> S {
+        self.strings
+    }
+
     /// Takes the byte at `at`, and those behind it that need no decision. Where to go on.
     #[inline(always)]
-    fn step(&mut self, piece: &[u8], at: usize, byte: u8) -> Result<usize, Error> {
+    fn step(&mut self, piece: &[u8], at: usize, byte: u8) -> Result<usize, Halt> {
         let bad = Error::Syntax { offset: self.before.saturating_add(at) };
         match self.state {
             State::String => return self.string(piece, at),
@@ -185,26 +265,29 @@ impl Scanner {
                 self.open(Container::Object, bad)?;
                 self.object_start = Some(self.before.saturating_add(at + 1));
             }
-            State::Start => return Err(Error::NotAnObject),
+            State::Start => return Err(Error::NotAnObject.into()),
             State::FirstKey | State::Key if byte == b'"' => {
                 self.in_key = true;
                 self.key = match self.depth.now {
-                    1 => KeyMatch::new(self.wanted),
+                    1 => self.member_begins(at),
                     _ => KeyMatch::default(),
                 };
+                self.strings.begin(true, self.reading.map(|reading| reading.member));
                 self.state = State::String;
             }
-            State::FirstKey if byte == b'}' => self.close(piece, at),
+            State::FirstKey if byte == b'}' => return self.close(piece, at),
             State::Colon if byte == b':' => self.state = State::Value,
-            State::FirstElement if byte == b']' => self.close(piece, at),
+            State::FirstElement if byte == b']' => return self.close(piece, at),
             State::FirstElement | State::Value => self.value(at, byte, bad)?,
             State::After => match (byte, self.depth.innermost()) {
                 (b',', Container::Object) => self.state = State::Key,
                 (b',', Container::Array) => self.state = State::Value,
-                (b'}', Container::Object) | (b']', Container::Array) => self.close(piece, at),
-                _ => return Err(bad),
+                (b'}', Container::Object) | (b']', Container::Array) => {
+                    return self.close(piece, at);
+                }
+                _ => return Err(bad.into()),
             },
-            State::FirstKey | State::Key | State::Colon | State::End => return Err(bad),
+            State::FirstKey | State::Key | State::Colon | State::End => return Err(bad.into()),
         }
         Ok(at + 1)
     }
@@ -231,24 +314,39 @@ impl Scanner {
         match byte {
             b'"' => {
                 self.in_key = false;
+                self.strings.begin(false, self.reading.map(|reading| reading.member));
                 self.state = State::String;
             }
-            b'{' => self.open(Container::Object, bad)?,
-            b'[' => self.open(Container::Array, bad)?,
+            b'{' => {
+                self.open(Container::Object, bad)?;
+                self.tell_open(Kind::Object);
+            }
+            b'[' => {
+                self.open(Container::Array, bad)?;
+                self.tell_open(Kind::Array);
+            }
             b't' => self.begin(Token::Literal(b"rue")),
             b'f' => self.begin(Token::Literal(b"alse")),
             b'n' => self.begin(Token::Literal(b"ull")),
-            _ => self.begin(Token::Number(Number::begin(byte).ok_or(bad)?)),
+            _ => {
+                self.begin(Token::Number(Number::begin(byte).ok_or(bad)?));
+                if let Some(reading) = self.reading {
+                    self.strings.number(reading.member, self.depth.now.saturating_sub(1));
+                }
+            }
         }
         Ok(())
     }
 
     /// Inside a string: all up to its end, or to what this piece does not have all of.
-    fn string(&mut self, piece: &[u8], at: usize) -> Result<usize, Error> {
+    fn string(&mut self, piece: &[u8], at: usize) -> Result<usize, Halt> {
         let mut at = at;
         loop {
             let rest = piece.get(at..).unwrap_or_default();
             let run = plain_run(rest);
+            if run > 0 {
+                self.strings.ascii(rest.get(..run).unwrap_or_default());
+            }
             if self.in_key && self.key.is_open() {
                 for byte in rest.iter().take(run) {
                     self.key.push(self.wanted, u32::from(*byte));
@@ -258,8 +356,14 @@ impl Scanner {
             let bad = Error::Syntax { offset: self.before.saturating_add(at) };
             match rest.get(run..).unwrap_or_default() {
                 [] => return Ok(at),
-                [b'"', ..] if self.in_key => self.key_ended(),
-                [b'"', ..] => self.ended(piece, at + 1),
+                [b'"', ..] => {
+                    self.strings.end();
+                    if self.in_key {
+                        self.key_ended();
+                        return Ok(at + 1);
+                    }
+                    return self.ended(piece, at + 1);
+                }
                 [b'\\', short, ..] if let Some(character) = escaped(*short) => {
                     self.character(u32::from(character));
                     at += 2;
@@ -275,7 +379,7 @@ impl Scanner {
                     // Wrong, or cut off.
                     self.begin(Token::Utf8(Utf8::begin(*first).ok_or(bad)?));
                 }
-                _ => return Err(bad),
+                _ => return Err(bad.into()),
             }
             return Ok(at + 1);
         }
@@ -293,6 +397,7 @@ impl Scanner {
 
     /// A character of a string that does not stand for itself, or is not ASCII.
     fn character(&mut self, character: u32) {
+        self.strings.character(character);
         if self.in_key {
             self.key.push(self.wanted, character);
         }
@@ -304,32 +409,28 @@ impl Scanner {
     }
 
     /// The next byte of a number, a word, an escape, or a character that is not ASCII.
-    fn token(&mut self, piece: &[u8], at: usize, byte: u8, bad: Error) -> Result<usize, Error> {
+    fn token(&mut self, piece: &[u8], at: usize, byte: u8, bad: Error) -> Result<usize, Halt> {
         let character = match self.token {
             Token::Number(number) => match number.step(byte) {
                 Step::Within(number) => return self.within(Token::Number(number), at),
-                Step::Behind => {
-                    self.ended(piece, at);
-                    return Ok(at);
-                }
-                Step::Bad => return Err(bad),
+                Step::Behind => return self.ended(piece, at),
+                Step::Bad => return Err(bad.into()),
             },
             Token::Literal(missing) => {
                 return match missing.split_first() {
                     Some((expected, missing)) if byte == *expected => {
-                        self.token = Token::Literal(missing);
                         if missing.is_empty() {
-                            self.ended(piece, at + 1);
+                            return self.ended(piece, at + 1);
                         }
-                        Ok(at + 1)
+                        self.within(Token::Literal(missing), at)
                     }
-                    _ => Err(bad),
+                    _ => Err(bad.into()),
                 };
             }
             Token::Utf8(mut utf8) => match utf8.push(byte) {
                 Ok(None) => return self.within(Token::Utf8(utf8), at),
                 Ok(Some(character)) => character,
-                Err(()) => return Err(bad),
+                Err(()) => return Err(bad.into()),
             },
             Token::Escape(leading) if byte == b'u' => {
                 return self.within(Token::Hex(Hex::after(leading)), at);
@@ -342,9 +443,9 @@ impl Scanner {
                 HexStep::More(hex) => return self.within(Token::Hex(hex), at),
                 HexStep::Leading(leading) => return self.within(Token::Leading(leading), at),
                 HexStep::Character(character) => character,
-                HexStep::Bad => return Err(bad),
+                HexStep::Bad => return Err(bad.into()),
             },
-            Token::Escape(Some(_)) | Token::Leading(_) => return Err(bad),
+            Token::Escape(Some(_)) | Token::Leading(_) => return Err(bad.into()),
         };
         self.character(character);
         self.state = State::String;
@@ -352,9 +453,18 @@ impl Scanner {
     }
 
     /// The token goes on behind the byte at `at`.
-    fn within(&mut self, token: Token, at: usize) -> Result<usize, Error> {
+    fn within(&mut self, token: Token, at: usize) -> Result<usize, Halt> {
         self.token = token;
         Ok(at + 1)
+    }
+
+    /// At the quote of a top-level key.
+    fn member_begins(&mut self, at: usize) -> KeyMatch {
+        self.key_start = self.before.saturating_add(at);
+        if let Some(member) = self.previous.take().and_then(|index| self.members.get_mut(index)) {
+            member.place.next_key = Some(self.key_start);
+        }
+        KeyMatch::new(self.wanted)
     }
 
     fn key_ended(&mut self) {
@@ -364,6 +474,8 @@ impl Scanner {
         member.count = member.count.saturating_add(1);
         if exact {
             member.exact = member.exact.saturating_add(1);
+            let (key, previous_end) = (self.key_start, self.previous_end);
+            member.place = Place { key, previous_end, next_key: None };
             self.next = Some(index);
         }
     }
@@ -377,24 +489,39 @@ impl Scanner {
         Ok(())
     }
 
-    /// At the bracket that closes the innermost container.
-    fn close(&mut self, piece: &[u8], at: usize) {
-        self.depth.close();
-        self.ended(piece, at + 1);
+    #[inline]
+    fn tell_open(&mut self, kind: Kind) {
+        if let Some(reading) = self.reading {
+            self.strings.open(reading.member, kind, self.depth.now.saturating_sub(1));
+        }
     }
 
-    /// A value has ended before `at`.
+    /// At the bracket that closes the innermost container.
+    fn close(&mut self, piece: &[u8], at: usize) -> Result<usize, Halt> {
+        self.depth.close();
+        self.ended(piece, at + 1)
+    }
+
+    /// A value has ended before `at`, where to go on.
     #[inline]
-    fn ended(&mut self, piece: &[u8], at: usize) {
+    fn ended(&mut self, piece: &[u8], at: usize) -> Result<usize, Halt> {
         self.state = if self.depth.now == 0 { State::End } else { State::After };
-        if self.depth.now != 1 {
-            return;
+        if self.depth.now == 1 { self.member_ended(piece, at) } else { Ok(at) }
+    }
+
+    /// A top-level value has ended before `at`.
+    fn member_ended(&mut self, piece: &[u8], at: usize) -> Result<usize, Halt> {
+        let end = self.before.saturating_add(at);
+        self.previous_end = Some(end);
+        let Some(Reading { member: index, start, from }) = self.reading.take() else {
+            return Ok(at);
+        };
+        self.previous = Some(index);
+        keep(&mut self.members, self.wanted, index, piece.get(from..at).unwrap_or_default());
+        if let Some(member) = self.members.get_mut(index) {
+            member.range = Some(start..end);
         }
-        let Some(Reading { member, start, from }) = self.reading.take() else { return };
-        keep(&mut self.members, self.wanted, member, piece.get(from..at).unwrap_or_default());
-        if let Some(member) = self.members.get_mut(member) {
-            member.range = Some(start..self.before.saturating_add(at));
-        }
+        if self.stop & (1 << index) == 0 { Ok(at) } else { Err(Halt::Stop { at }) }
     }
 }
 

@@ -162,6 +162,128 @@ fn an_error_stays() {
     assert_eq!(scanner.finish(), error);
 }
 
+#[test]
+fn takes_members_out_with_their_commas() {
+    const MODEL: usize = 0;
+    const STREAM: usize = 1;
+    for (document, members, expected) in [
+        (r#"{"model":1}"#, &[MODEL][..], "{}"),
+        (r#"{ "model" : 1 }"#, &[MODEL], "{  }"),
+        (r#"{"model":1,"b":2}"#, &[MODEL], r#"{"b":2}"#),
+        (r#"{"a":1,"model":1}"#, &[MODEL], r#"{"a":1}"#),
+        (r#"{"a":1,"model":[1,{"x":","}],"b":2}"#, &[MODEL], r#"{"a":1,"b":2}"#),
+        (
+            "{\n  \"a\": 1,\n  \"model\": 1,\n  \"b\": 2\n}",
+            &[MODEL],
+            "{\n  \"a\": 1,\n  \"b\": 2\n}",
+        ),
+        ("{\n  \"model\": 1,\n  \"b\": 2\n}", &[MODEL], "{\n  \"b\": 2\n}"),
+        (r#"{"model":1,"stream":2,"b":3}"#, &[STREAM, MODEL], r#"{"b":3}"#),
+        (r#"{"model":1,"stream":2,"b":3}"#, &[STREAM], r#"{"model":1,"b":3}"#),
+        (r#"{"model":1,"stream":2}"#, &[MODEL, STREAM], "{}"),
+        (r#"{"model":1,"a":0,"stream":2}"#, &[MODEL, STREAM], r#"{"a":0}"#),
+        (r#"{"a":0 , "model":1 , "stream":2 }"#, &[MODEL, STREAM, MODEL], r#"{"a":0 }"#),
+        (r#"{"a":0}"#, &[MODEL, 99], r#"{"a":0}"#),
+    ] {
+        let (result, scanner) = scan_all_ways(document.as_bytes());
+        assert_eq!(result, Ok(()));
+        let mut left = document.to_string();
+        for range in scanner.removals(members).into_iter().rev() {
+            left.replace_range(range, "");
+        }
+        assert_eq!(left, expected, "{document}");
+    }
+}
+
+/// Where the scanner stops for the wanted members in `stop`, when cut at `cuts`.
+fn stops(document: &[u8], cuts: &[usize], stop: u32) -> Vec<usize> {
+    let mut scanner = Scanner::new(WANTED, Limits::default());
+    let mut stops = Vec::new();
+    let mut at = 0;
+    for &cut in cuts.iter().chain([&document.len()]) {
+        while at < cut {
+            let Ok(taken) = scanner.push_to_member(&document[at..cut], stop) else { return stops };
+            at += taken;
+            let ended = |n: usize| scanner.member(n).range.as_ref().is_some_and(|r| r.end == at);
+            if (0..WANTED.len()).any(|n| stop & (1 << n) != 0 && ended(n)) {
+                stops.push(at);
+            } else {
+                assert_eq!(at, cut, "it went on to the end of the piece");
+            }
+        }
+    }
+    stops.dedup();
+    stops
+}
+
+#[test]
+fn stops_behind_the_members_asked_for_however_cut() {
+    let document = br#"{"stream":1 ,"a":"model","model":"x","max_tokens":[{"model":2}],"model":3}"#;
+    for cut in 0..document.len() {
+        assert_eq!(stops(document, &[cut], 0b101), [36, 63, 73], "{cut}");
+        assert_eq!(stops(document, &[cut], 0b010), [11], "{cut}");
+        assert!(stops(document, &[cut], 0).is_empty(), "{cut}");
+    }
+    let bytes: Vec<usize> = (0..document.len()).collect();
+    assert_eq!(stops(document, &bytes, 0b111), [11, 36, 63, 73]);
+}
+
+/// Writes down what it is told.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+struct Log(Vec<String>, String);
+
+impl Strings for Log {
+    fn begin(&mut self, is_key: bool, member: Option<usize>) {
+        self.1 = format!("{} in {member:?}: ", if is_key { "key" } else { "value" });
+    }
+    fn ascii(&mut self, run: &[u8]) {
+        assert!(!run.is_empty());
+        self.1.push_str(std::str::from_utf8(run).unwrap());
+    }
+    fn character(&mut self, character: u32) {
+        self.1.push(char::from_u32(character).unwrap());
+    }
+    fn end(&mut self) {
+        self.0.push(std::mem::take(&mut self.1));
+    }
+    fn open(&mut self, member: usize, kind: Kind, depth: u16) {
+        self.0.push(format!("{kind:?} in {member} at {depth}"));
+    }
+    fn number(&mut self, member: usize, depth: u16) {
+        self.0.push(format!("number in {member} at {depth}"));
+    }
+}
+
+#[test]
+fn tells_of_strings_and_where_they_are_however_cut() {
+    let document = concat!(
+        r#"{"a\u0062":["\ud83d\ude00é",1],"model":{"k\n":["v",-1]},"stream":"","#,
+        r#""max_tokens":12,"b":[]}"#
+    );
+    let expected = [
+        "key in None: ab",
+        "value in None: \u{1f600}é",
+        "key in None: model",
+        "Object in 0 at 1",
+        "key in Some(0): k\n",
+        "Array in 0 at 2",
+        "value in Some(0): v",
+        "number in 0 at 2",
+        "key in None: stream",
+        "value in Some(1): ",
+        "key in None: max_tokens",
+        "number in 2 at 0",
+        "key in None: b",
+    ];
+    for cut in 0..document.len() {
+        let mut scanner = Scanner::with_strings(WANTED, Limits::default(), Log::default());
+        scanner.push(&document.as_bytes()[..cut]).unwrap();
+        scanner.push(&document.as_bytes()[cut..]).unwrap();
+        scanner.finish().unwrap();
+        assert_eq!(scanner.strings().0, expected, "cut at {cut}");
+    }
+}
+
 /// The members of an object in order, repeats included, as serde_json reads them.
 struct Pairs(Vec<(String, Value)>);
 
