@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::Edit;
+
 /// The effects of one callback, performed in order.
 pub type Effects = Vec<Effect>;
 
@@ -27,16 +29,13 @@ pub enum Effect {
         /// What to add; 0 does nothing.
         by: u64,
     },
-    /// Replaces `len` bytes at `start` of what the host holds of the body in this callback.
+    /// Changes parts of what the host holds of the body in this callback, and nothing else of it.
+    /// Of a request whose body the host will not change, nothing goes on.
     EditBody {
         /// Whose body.
         on: Direction,
-        /// Offset of the first byte to replace, counted from the first held byte.
-        start: usize,
-        /// How many bytes to replace; 0 inserts.
-        len: usize,
-        /// What to put there.
-        with: Vec<u8>,
+        /// In ascending order, disjoint; offsets count from the first held byte, before any edit.
+        edits: Vec<Edit>,
     },
     /// Writes a line to the host's log. Never holds a credential, a prompt or the configuration.
     Log {

@@ -15,6 +15,7 @@
 //! Not here: host calls (`tollgate-shell`), and what the filters tell each other (`tollgate-facts`).
 
 mod context;
+mod edit;
 mod effect;
 mod headers;
 mod stream;
@@ -22,6 +23,7 @@ mod stream;
 pub mod testkit;
 
 pub use context::{Context, Environment, Properties, UnixNanos};
+pub use edit::{Edit, HeldBody, apply};
 pub use effect::{Direction, Effect, Effects, LogLevel, Reply};
 pub use headers::{Headers, media_type};
-pub use stream::{Body, Configured, Flow, Phase, Plugin, Stream, Want};
+pub use stream::{Body, Configured, Flow, Phase, Plugin, Stream, WINDOW, Want};

@@ -20,6 +20,8 @@ pub enum Flow {
 pub enum Phase {
     /// A piece of the request body.
     RequestBody,
+    /// Time has passed: see [`Plugin::tick_period`].
+    Tick,
     /// Response headers.
     ResponseHeaders,
     /// A piece of the response body.
@@ -35,9 +37,15 @@ pub enum Want {
     Nothing,
     /// As it comes: a body piece by piece, each byte once.
     Pieces,
+    /// As [`Want::Pieces`], and a piece of more than [`WINDOW`] bytes in several calls ([`Body::more`]): memory
+    /// of a VM never shrinks, and a host that held the body before hands it over at once.
+    Windows,
     /// A body only when it is complete; until then the core sees its size so far, to refuse it.
     Whole,
 }
+
+/// The most bytes of a piece with [`Want::Windows`].
+pub const WINDOW: usize = 64 * 1024;
 
 /// A piece of a body.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +55,9 @@ pub struct Body<'a> {
     /// How many bytes the host holds now, these included: what [`crate::Effect::EditBody`] and
     /// [`crate::Effect::ReplaceBody`] act on. Larger than `bytes` after a [`Flow::Pause`].
     pub held: usize,
+    /// Whether more of what the host holds now comes right away, in another call ([`Want::Windows`]). The
+    /// flow that is returned counts for nothing then: the one of the last call does.
+    pub more: bool,
     /// Whether the body ends here. A body ended by trailers gets a last, empty piece.
     pub end: bool,
 }
@@ -71,6 +82,12 @@ pub trait Plugin: Sized + 'static {
 
     /// State for a new exchange.
     fn stream(&self) -> Self::Stream;
+
+    /// How often, in milliseconds, [`Stream::on_tick`] is to be called on the open exchanges that want
+    /// [`Phase::Tick`]; 0: not at all. Asked after every callback that can change it.
+    fn tick_period(&self) -> u32 {
+        0
+    }
 }
 
 /// A configuration that was accepted.
@@ -104,6 +121,12 @@ pub trait Stream: 'static {
     fn on_request_body(&mut self, ctx: Context<'_>, body: Body<'_>, out: &mut Effects) -> Flow {
         let _ = (ctx, body, out);
         Flow::Continue
+    }
+
+    /// Time has passed. [`Flow::Continue`] lets a held request go on; [`Flow::Pause`] leaves all as it is.
+    fn on_tick(&mut self, ctx: Context<'_>, out: &mut Effects) -> Flow {
+        let _ = (ctx, out);
+        Flow::Pause
     }
 
     /// The response headers; `end` if there is no body.

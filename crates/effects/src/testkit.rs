@@ -102,6 +102,8 @@ pub struct Exchange<S> {
     pub counters: BTreeMap<String, u64>,
     pub logs: Vec<(LogLevel, String)>,
     pub route_cache_cleared: bool,
+    /// The most bytes of a piece where the filter wants windows.
+    pub window: usize,
 }
 
 impl<S: Stream> Exchange<S> {
@@ -116,6 +118,7 @@ impl<S: Stream> Exchange<S> {
             counters: BTreeMap::new(),
             logs: Vec::new(),
             route_cache_cleared: false,
+            window: crate::WINDOW,
         }
     }
 
@@ -183,21 +186,31 @@ impl<S: Stream> Exchange<S> {
         let held = message.held.len();
         let bytes = match want {
             Want::Nothing => None,
-            Want::Pieces => Some(message.held.split_off(message.seen.min(held))),
+            Want::Pieces | Want::Windows => Some(message.held.split_off(message.seen.min(held))),
             Want::Whole if end => Some(message.held.clone()),
             Want::Whole => Some(Vec::new()),
         };
-        if want == Want::Pieces {
+        if matches!(want, Want::Pieces | Want::Windows) {
             message.held.extend_from_slice(bytes.as_deref().unwrap_or_default());
         }
         let flow = match &bytes {
             None => Flow::Continue,
             Some(bytes) => {
-                let body = Body { bytes, held, end };
-                self.call(|stream, ctx, out| match of {
-                    Direction::Request => stream.on_request_body(ctx, body, out),
-                    Direction::Response => stream.on_response_body(ctx, body, out),
-                })
+                let window = if want == Want::Windows { self.window } else { usize::MAX };
+                let mut rest = bytes.as_slice();
+                loop {
+                    let (piece, behind) = rest.split_at(window.min(rest.len()));
+                    rest = behind;
+                    let more = !rest.is_empty();
+                    let body = Body { bytes: piece, held, more, end: end && !more };
+                    let flow = self.call(|stream, ctx, out| match of {
+                        Direction::Request => stream.on_request_body(ctx, body, out),
+                        Direction::Response => stream.on_response_body(ctx, body, out),
+                    });
+                    if !more || self.reply.is_some() {
+                        break flow;
+                    }
+                }
             }
         };
         let message = self.message(of);
@@ -209,6 +222,16 @@ impl<S: Stream> Exchange<S> {
         } else {
             message.seen = held;
         }
+    }
+
+    /// A tick; whether a held request went on.
+    pub fn tick(&mut self) -> bool {
+        if self.reply.is_some() || self.stream.wants(Phase::Tick) == Want::Nothing {
+            return false;
+        }
+        let flow = self.call(|stream, ctx, out| stream.on_tick(ctx, out));
+        self.request.released |= flow == Flow::Continue;
+        flow == Flow::Continue
     }
 
     pub fn log(&mut self) {
@@ -252,8 +275,9 @@ impl<S: Stream> Exchange<S> {
             Effect::Count { metric, by } => {
                 *self.counters.entry(metric.into_owned()).or_default() += by;
             }
-            Effect::EditBody { on, start, len, with } => {
-                self.message(on).held.splice(start..start + len, with);
+            Effect::EditBody { on, edits } => {
+                let held = &mut self.message(on).held;
+                assert!(crate::apply(held, held.len(), &edits), "{edits:?}");
             }
             Effect::Log { level, message } => self.logs.push((level, message)),
             Effect::RemoveHeader { on, name } => {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use tollgate_effects::{Effect, Effects, LogLevel, Reply};
+use tollgate_effects::{Direction, Effect, Effects, HeldBody, LogLevel, Reply, apply};
 
 use crate::host::{self, Buffer};
 
@@ -37,16 +37,22 @@ impl Counters {
     }
 }
 
-/// Performs `effects` in order, up to and including a reply. Whether there was one.
-pub(crate) fn perform(effects: Effects, counters: &Counters) -> bool {
+/// Performs `effects` in order, up to and including a reply. Whether there was one. `held` is how many bytes the host
+/// holds of the body that the callback is about.
+pub(crate) fn perform(effects: Effects, held: usize, counters: &Counters) -> bool {
     for effect in effects {
+        let changes_request = matches!(
+            effect,
+            Effect::EditBody { on: Direction::Request, .. }
+                | Effect::ReplaceBody { on: Direction::Request, .. }
+        );
         let done = match effect {
             Effect::ClearRouteCache => host::foreign("clear_route_cache", &[]),
             Effect::Count { metric, by } => {
                 counters.add(metric, by);
                 true
             }
-            Effect::EditBody { on, start, len, with } => edit(Buffer::body(on), start, len, &with),
+            Effect::EditBody { on, edits } => apply(&mut HostBody(Buffer::body(on)), held, &edits),
             Effect::Log { level, message } => {
                 host::log(level as u32, &message);
                 true
@@ -60,6 +66,11 @@ pub(crate) fn perform(effects: Effects, counters: &Counters) -> bool {
             Effect::SetFilterState { key, value } => host::set_property(key, &value),
             Effect::SetHeader { on, name, value } => host::set_header(on, &name, &value),
         };
+        if !done && changes_request {
+            // What goes on would not be what was allowed.
+            refuse("tollgate", "the host refused to change the body of a request");
+            return true;
+        }
         if !done {
             host::log(LogLevel::Warn as u32, "tollgate: the host refused an effect");
         }
@@ -67,22 +78,32 @@ pub(crate) fn perform(effects: Effects, counters: &Counters) -> bool {
     false
 }
 
-/// Replaces `len` bytes at `start`. The host only replaces at the front (and appends), so the bytes
-/// before `start` are read and written again; the ones behind are not touched.
-fn edit(buffer: Buffer, start: usize, len: usize, with: &[u8]) -> bool {
-    let Some(mut front) = host::buffer(buffer, 0, start) else { return false };
-    if front.len() != start {
-        return false;
+/// Fails closed: answers the exchange that the host is calling for.
+pub(crate) fn refuse(filter: &str, why: &str) {
+    host::log(LogLevel::Error as u32, &format!("{filter}: {why}"));
+    send(&Reply {
+        status: 500,
+        headers: vec![("content-type".into(), b"application/json".to_vec())],
+        body: br#"{"error":{"message":"the gateway is not configured correctly","type":"server_error","param":null,"code":"internal_error"}}"#.to_vec(),
+        details: "tollgate_internal_error".into(),
+    });
+}
+
+/// A body that the host holds now.
+struct HostBody(Buffer);
+
+impl HeldBody for HostBody {
+    fn read(&self, start: usize, max: usize) -> Option<Vec<u8>> {
+        host::buffer(self.0, start, max)
     }
-    front.extend_from_slice(with);
-    let Some(replaced) = start.checked_add(len) else { return false };
-    if host::set_buffer(buffer, 0, replaced, &front) {
-        return true;
+
+    fn replace_front(&mut self, len: usize, with: &[u8]) -> bool {
+        host::set_buffer(self.0, 0, len, with)
     }
-    // Hosts of before 2022 replace all or nothing.
-    let Some(behind) = host::buffer(buffer, replaced, ALL) else { return false };
-    front.extend_from_slice(&behind);
-    host::set_buffer(buffer, 0, ALL, &front)
+
+    fn append(&mut self, with: &[u8]) -> bool {
+        host::set_buffer(self.0, ALL, 0, with)
+    }
 }
 
 fn send(reply: &Reply) {

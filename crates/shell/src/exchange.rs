@@ -3,11 +3,11 @@
 use std::rc::Rc;
 
 use tollgate_effects::{
-    Body, Context, Direction, Effect, Effects, Flow, Headers, LogLevel, Phase, Plugin, Properties,
-    Reply, Stream, Want,
+    Body, Context, Direction, Effects, Flow, Headers, Phase, Plugin, Properties, Stream, WINDOW,
+    Want,
 };
 
-use crate::effects::{ALL, Counters, perform};
+use crate::effects::{ALL, Counters, perform, refuse};
 use crate::host::{self, Buffer};
 
 /// Properties straight from the host.
@@ -57,13 +57,14 @@ impl<P: Plugin> Exchange<P> {
     /// Steps 3 and 4: calls the core and performs its effects.
     fn call(
         &mut self,
+        held: usize,
         method: impl FnOnce(&mut P::Stream, Context<'_>, &mut Effects) -> Flow,
     ) -> Flow {
         let Some(stream) = &mut self.stream else { return Flow::Continue };
         let now = if P::READS_CLOCK { host::now() } else { 0 };
         let mut effects = Effects::new();
         let flow = method(stream, Context { now, properties: &HostProperties }, &mut effects);
-        self.replied |= perform(effects, &self.counters);
+        self.replied |= perform(effects, held, &self.counters);
         if self.replied { Flow::Pause } else { flow }
     }
 
@@ -81,7 +82,7 @@ impl<P: Plugin> Exchange<P> {
         let Some(headers) = wire.as_deref().and_then(Headers::from_wire) else {
             return self.refuse("the host gave no readable headers");
         };
-        self.call(|stream, ctx, out| match of {
+        self.call(0, |stream, ctx, out| match of {
             Direction::Request => stream.on_request_headers(ctx, &headers, end, out),
             Direction::Response => stream.on_response_headers(ctx, &headers, end, out),
         })
@@ -101,25 +102,51 @@ impl<P: Plugin> Exchange<P> {
             Direction::Response => (Phase::ResponseBody, &self.response),
         };
         let start = progress.seen;
+        let new = size.saturating_sub(start);
         let bytes = match self.wants(phase) {
             Want::Nothing => {
                 self.progress(of, 0, end);
                 return Flow::Continue;
             }
-            Want::Pieces => host::buffer(Buffer::body(of), start, size.saturating_sub(start)),
+            Want::Windows if new > WINDOW => return self.windows(of, start, size, end),
+            Want::Windows | Want::Pieces => host::buffer(Buffer::body(of), start, new),
             Want::Whole if end => host::buffer(Buffer::body(of), 0, ALL),
             Want::Whole => Some(Vec::new()),
         };
         // An empty body has no buffer on some hosts.
         let bytes = bytes.unwrap_or_default();
-        let body = Body { bytes: &bytes, held: size.max(bytes.len()), end };
-        let flow = self.call(|stream, ctx, out| match of {
-            Direction::Request => stream.on_request_body(ctx, body, out),
-            Direction::Response => stream.on_response_body(ctx, body, out),
-        });
+        let flow = self.piece(of, &bytes, size.max(bytes.len()), end, false);
         let held = if flow == Flow::Pause { size } else { 0 };
         self.progress(of, held, end);
         flow
+    }
+
+    /// What the host holds from `start` on, window by window.
+    fn windows(&mut self, of: Direction, start: usize, size: usize, end: bool) -> Flow {
+        let mut at = start;
+        loop {
+            let len = WINDOW.min(size.saturating_sub(at));
+            let bytes = host::buffer(Buffer::body(of), at, len);
+            let Some(bytes) = bytes.filter(|bytes| bytes.len() == len) else {
+                return self.refuse("the host holds less of the body than it said");
+            };
+            at = at.saturating_add(len);
+            let more = at < size;
+            let flow = self.piece(of, &bytes, size, end && !more, more);
+            if !more || self.replied {
+                let held = if flow == Flow::Pause { size } else { 0 };
+                self.progress(of, held, end);
+                return flow;
+            }
+        }
+    }
+
+    fn piece(&mut self, of: Direction, bytes: &[u8], held: usize, end: bool, more: bool) -> Flow {
+        let body = Body { bytes, held, more, end };
+        self.call(held, |stream, ctx, out| match of {
+            Direction::Request => stream.on_request_body(ctx, body, out),
+            Direction::Response => stream.on_response_body(ctx, body, out),
+        })
     }
 
     /// Trailers end a body that no piece ended: the core sees a last, empty piece.
@@ -135,9 +162,20 @@ impl<P: Plugin> Exchange<P> {
         self.body(of, held, true)
     }
 
+    /// A tick, for an exchange whose context the host was told to act on.
+    pub(crate) fn tick(&mut self) {
+        if self.call(0, |stream, ctx, out| stream.on_tick(ctx, out)) == Flow::Continue {
+            host::continue_request();
+        }
+    }
+
+    pub(crate) fn wants_tick(&self) -> bool {
+        self.wants(Phase::Tick) != Want::Nothing
+    }
+
     pub(crate) fn log(&mut self) {
         if self.stream.as_ref().is_some_and(|s| s.wants(Phase::Log) != Want::Nothing) {
-            let _ = self.call(|stream, ctx, out| {
+            let _ = self.call(0, |stream, ctx, out| {
                 stream.on_log(ctx, out);
                 Flow::Continue
             });
@@ -157,16 +195,4 @@ impl<P: Plugin> Exchange<P> {
         self.replied = true;
         Flow::Pause
     }
-}
-
-/// Fails closed: answers the exchange that the host is calling for.
-pub(crate) fn refuse(filter: &str, why: &str) {
-    host::log(LogLevel::Error as u32, &format!("{filter}: {why}"));
-    let reply = Reply {
-        status: 500,
-        headers: vec![("content-type".into(), b"application/json".to_vec())],
-        body: br#"{"error":{"message":"the gateway is not configured correctly","type":"server_error","param":null,"code":"internal_error"}}"#.to_vec(),
-        details: "tollgate_internal_error".into(),
-    };
-    perform(vec![Effect::Reply(reply)], &Counters::default());
 }

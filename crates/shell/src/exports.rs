@@ -5,6 +5,9 @@
 //! A callback that is missing here is one that the host then does not make.
 #![expect(unsafe_code, reason = "exported names are global, and the allocator hands out memory")]
 
+use std::alloc::{Layout, alloc};
+use std::ptr::NonNull;
+
 use tollgate_effects::{Direction, Flow};
 
 use crate::worker::with;
@@ -35,11 +38,15 @@ macro_rules! filter {
 #[unsafe(no_mangle)]
 extern "C" fn proxy_abi_version_0_2_1() {}
 
-/// Memory for what the host hands over: as `Vec` would allocate it, since `host::owned` makes it one.
+/// Memory for what the host hands over: as `Vec` would allocate it, since `host::owned` makes it one. Not filled, since
+/// the host writes all of it.
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_memory_allocate(size: usize) -> *mut u8 {
-    let memory = vec![0_u8; size].into_boxed_slice();
-    Box::into_raw(memory).cast()
+    match Layout::array::<u8>(size) {
+        // SAFETY: the layout has a size. A failure is null, on which the host fails the call.
+        Ok(layout) if size > 0 => unsafe { alloc(layout) },
+        _ => NonNull::dangling().as_ptr(),
+    }
 }
 
 #[unsafe(no_mangle)]
@@ -55,6 +62,11 @@ extern "C" fn proxy_on_vm_start(_: u32, _: usize) -> u32 {
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_configure(id: u32, _: usize) -> u32 {
     u32::from(with(|worker| worker.configure(id)).unwrap_or(false))
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_tick(id: u32) {
+    with(|worker| worker.tick(id));
 }
 
 #[unsafe(no_mangle)]

@@ -72,6 +72,9 @@ unsafe extern "C" {
         out: *mut *mut u8,
         out_size: *mut usize,
     ) -> u32;
+    fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
+    fn proxy_set_effective_context(id: u32) -> u32;
+    fn proxy_continue_stream(stream: u32) -> u32;
 }
 
 /// A buffer by its number in the ABI.
@@ -230,4 +233,22 @@ pub(crate) fn foreign(name: &str, argument: &[u8]) -> bool {
         )
     };
     owned(status, data, size).is_some()
+}
+
+/// Has the current root context called every `period` milliseconds; 0: no more.
+pub(crate) fn set_tick_period(period: u32) -> bool {
+    // SAFETY: takes and gives plain numbers.
+    unsafe { proxy_set_tick_period_milliseconds(period) == OK }
+}
+
+/// Makes the calls that follow in this callback be about context `id`; whether the host knows it.
+pub(crate) fn set_effective_context(id: u32) -> bool {
+    // SAFETY: takes and gives plain numbers.
+    unsafe { proxy_set_effective_context(id) == OK }
+}
+
+/// Lets the held request of the effective context go on.
+pub(crate) fn continue_request() -> bool {
+    // SAFETY: takes and gives plain numbers.
+    unsafe { proxy_continue_stream(0) == OK }
 }

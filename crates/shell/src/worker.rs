@@ -6,8 +6,8 @@ use std::rc::Rc;
 
 use tollgate_effects::{Direction, Environment, Flow, LogLevel, Plugin, UnixNanos};
 
-use crate::effects::{ALL, Counters};
-use crate::exchange::{Exchange, refuse};
+use crate::effects::{ALL, Counters, refuse};
+use crate::exchange::Exchange;
 use crate::host::{self, Buffer};
 
 thread_local! {
@@ -47,6 +47,8 @@ pub(crate) trait Callbacks {
     fn body(&mut self, id: u32, of: Direction, size: usize, end: bool) -> Flow;
     /// As bodies.
     fn trailers(&mut self, id: u32, of: Direction) -> Flow;
+    /// Time has passed for the exchanges of a root context.
+    fn tick(&mut self, id: u32);
     /// Nothing for an unknown exchange.
     fn log(&mut self, id: u32);
     /// Forgets a context.
@@ -55,25 +57,46 @@ pub(crate) trait Callbacks {
 
 struct Worker<P: Plugin> {
     roots: HashMap<u32, Root<P>>,
-    exchanges: HashMap<u32, Exchange<P>>,
+    exchanges: HashMap<u32, Open<P>>,
+}
+
+/// An exchange, and the root context it belongs to.
+struct Open<P: Plugin> {
+    root: u32,
+    exchange: Exchange<P>,
 }
 
 /// A root context: one configuration of the filter.
 struct Root<P> {
     plugin: Option<P>,
     counters: Rc<Counters>,
+    /// What the host was told, in milliseconds.
+    tick_period: u32,
+}
+
+impl<P: Plugin> Worker<P> {
+    /// Tells the host how often to tick, where that has changed.
+    fn set_tick_period(&mut self, root: u32) {
+        let Some(root) = self.roots.get_mut(&root) else { return };
+        let wanted = root.plugin.as_ref().map_or(0, Plugin::tick_period);
+        if root.tick_period != wanted && host::set_tick_period(wanted) {
+            root.tick_period = wanted;
+        }
+    }
 }
 
 impl<P: Plugin> Callbacks for Worker<P> {
     fn create(&mut self, id: u32, parent: u32) {
         if parent == 0 {
-            self.roots.insert(id, Root { plugin: None, counters: Rc::default() });
+            let root = Root { plugin: None, counters: Rc::default(), tick_period: 0 };
+            self.roots.insert(id, root);
             return;
         }
         let root = self.roots.get(&parent);
         let stream = root.and_then(|root| root.plugin.as_ref()).map(Plugin::stream);
         let counters = root.map(|root| Rc::clone(&root.counters)).unwrap_or_default();
-        self.exchanges.insert(id, Exchange::new(stream, counters));
+        let exchange = Exchange::new(stream, counters);
+        self.exchanges.insert(id, Open { root: parent, exchange });
     }
 
     fn configure(&mut self, id: u32) -> bool {
@@ -97,7 +120,12 @@ impl<P: Plugin> Callbacks for Worker<P> {
 
     fn headers(&mut self, id: u32, of: Direction, end: bool) -> Flow {
         match (self.exchanges.get_mut(&id), of) {
-            (Some(exchange), _) => exchange.headers(of, end),
+            (Some(open), _) => {
+                let flow = open.exchange.headers(of, end);
+                let root = open.root;
+                self.set_tick_period(root);
+                flow
+            }
             (None, Direction::Request) => {
                 refuse(P::NAME, "the host named an exchange that it did not open");
                 Flow::Pause
@@ -107,16 +135,32 @@ impl<P: Plugin> Callbacks for Worker<P> {
     }
 
     fn body(&mut self, id: u32, of: Direction, size: usize, end: bool) -> Flow {
-        self.exchanges.get_mut(&id).map_or(Flow::Continue, |e| e.body(of, size, end))
+        let Some(open) = self.exchanges.get_mut(&id) else { return Flow::Continue };
+        let flow = open.exchange.body(of, size, end);
+        let root = open.root;
+        self.set_tick_period(root);
+        flow
     }
 
     fn trailers(&mut self, id: u32, of: Direction) -> Flow {
-        self.exchanges.get_mut(&id).map_or(Flow::Continue, |e| e.trailers(of))
+        self.exchanges.get_mut(&id).map_or(Flow::Continue, |open| open.exchange.trailers(of))
     }
 
     fn log(&mut self, id: u32) {
-        if let Some(exchange) = self.exchanges.get_mut(&id) {
-            exchange.log();
+        if let Some(open) = self.exchanges.get_mut(&id) {
+            open.exchange.log();
+        }
+    }
+
+    fn tick(&mut self, root: u32) {
+        for (id, open) in &mut self.exchanges {
+            if open.root == root && open.exchange.wants_tick() && host::set_effective_context(*id) {
+                open.exchange.tick();
+            }
+        }
+        // The calls that follow are about the root context again.
+        if host::set_effective_context(root) {
+            self.set_tick_period(root);
         }
     }
 

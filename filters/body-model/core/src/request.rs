@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use tollgate_api::{Dialect, Endpoint};
 use tollgate_effects::{
-    Body, Context, Direction, Effect, Effects, Flow, Headers, Phase, Stream, Want,
+    Body, Context, Direction, Edit, Effect, Effects, Flow, Headers, Phase, Stream, Want,
 };
 
 use crate::config::Config;
@@ -146,7 +146,8 @@ fn rename(model: &str, found: &Found, has_content_length: bool, out: &mut Effect
     let with = serde_json::Value::from(model).to_string().into_bytes();
     let len = found.model_at.len();
     let new_len = (found.len - len) + with.len();
-    out.push(Effect::EditBody { on: Direction::Request, start: found.model_at.start, len, with });
+    let edits = vec![Edit { start: found.model_at.start, len, with }];
+    out.push(Effect::EditBody { on: Direction::Request, edits });
     if has_content_length {
         out.push(Effect::SetHeader {
             on: Direction::Request,

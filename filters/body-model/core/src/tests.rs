@@ -102,7 +102,7 @@ fn the_route_is_chosen_after_everything_else() {
     let _ = exchange.stream.on_request_headers(ctx, &headers, false, &mut effects);
     assert!(effects.is_empty(), "{effects:?}");
     let bytes = br#"{"model":"a"}"#;
-    let body = tollgate_effects::Body { bytes, held: bytes.len(), end: true };
+    let body = tollgate_effects::Body { bytes, held: bytes.len(), more: false, end: true };
     let _ = exchange.stream.on_request_body(ctx, body, &mut effects);
     let last = effects.pop();
     assert_eq!(last, Some(Effect::ClearRouteCache));

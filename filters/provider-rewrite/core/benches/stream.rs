@@ -48,7 +48,7 @@ fn events(criterion: &mut Criterion) {
                 |mut effects| {
                     let ctx = Context { now: 0, properties: &values };
                     let bytes = black_box(event.as_bytes());
-                    let body = Body { bytes, held: bytes.len(), end: false };
+                    let body = Body { bytes, held: bytes.len(), more: false, end: false };
                     let _ = stream.on_response_body(ctx, body, &mut effects);
                     let Some(Effect::ReplaceBody { with, .. }) = effects.first() else {
                         return false;

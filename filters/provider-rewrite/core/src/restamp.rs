@@ -18,7 +18,7 @@ static TOP: [Wanted; 3] = [
 
 static INNER: [Wanted; 1] = [Wanted { key: "model", keep: 0 }];
 
-/// Where `document` names the model, last place first; empty if it is not a JSON object.
+/// Where `document` names the model, in order; empty if it is not a JSON object.
 pub(crate) fn places(document: &[u8]) -> Vec<Range<usize>> {
     let Some(top) = scanned(&TOP, document) else { return Vec::new() };
     let mut places: Vec<Range<usize>> = Vec::new();
@@ -32,7 +32,7 @@ pub(crate) fn places(document: &[u8]) -> Vec<Range<usize>> {
         {
             let shifted = |at: usize| at.saturating_add(outer.start);
             let place = shifted(inner.start)..shifted(inner.end);
-            let at = places.partition_point(|other| other.start > place.start);
+            let at = places.partition_point(|other| other.start < place.start);
             places.insert(at, place);
         }
     }

@@ -22,7 +22,11 @@ fn answering(properties: &Values) -> <TokenCount as Plugin>::Stream {
     let request = Headers::new(vec![(b":method", b"POST"), (b":path", b"/v1/chat/completions")]);
     let _ = stream.on_request_headers(ctx, &request, false, &mut out);
     let bytes = br#"{"model":"m","stream":true}"#;
-    let _ = stream.on_request_body(ctx, Body { bytes, held: bytes.len(), end: true }, &mut out);
+    let _ = stream.on_request_body(
+        ctx,
+        Body { bytes, held: bytes.len(), more: false, end: true },
+        &mut out,
+    );
     let response =
         Headers::new(vec![(b":status", b"200"), (b"content-type", b"text/event-stream")]);
     let _ = stream.on_response_headers(ctx, &response, false, &mut out);
@@ -40,7 +44,8 @@ fn bench(c: &mut Criterion) {
         group.bench_function(name, |b| {
             b.iter(|| {
                 let mut out = Effects::new();
-                let body = Body { bytes: black_box(event), held: event.len(), end: false };
+                let body =
+                    Body { bytes: black_box(event), held: event.len(), more: false, end: false };
                 let flow = stream.on_response_body(ctx, body, &mut out);
                 assert_eq!((flow, out.len()), (Flow::Continue, effects));
             });

@@ -80,12 +80,7 @@ impl Exchange {
                 value: length.to_string().into_bytes(),
             });
         }
-        out.push(Effect::EditBody {
-            on: Direction::Request,
-            start: edit.start,
-            len: edit.len,
-            with: edit.with.into(),
-        });
+        out.push(Effect::EditBody { on: Direction::Request, edits: vec![edit] });
     }
 
     /// Says once per worker that a body was too large to be asked for its usage.

@@ -1,5 +1,6 @@
 //! The request body: which model, whether a stream, and how to make that stream report its usage.
 
+use tollgate_effects::Edit;
 use tollgate_json::{Kind, Limits, Scanner, Wanted};
 
 /// Longer model names are not read: nothing serves them.
@@ -24,17 +25,6 @@ static OPTIONS: [Wanted; 1] = [Wanted { key: "include_usage", keep: 8 }];
 pub(crate) struct RequestScan {
     scanner: Scanner,
     seen: usize,
-}
-
-/// Bytes of the body to replace.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Edit {
-    /// Offset in the body.
-    pub(crate) start: usize,
-    /// How many bytes; 0 inserts.
-    pub(crate) len: usize,
-    /// What to put there.
-    pub(crate) with: &'static str,
 }
 
 impl RequestScan {
@@ -73,24 +63,24 @@ impl RequestScan {
     /// `stream_options.include_usage` to true. `None` if it is true already, or if `stream_options` is
     /// nothing that a server would accept.
     pub(crate) fn ask_for_usage(&self) -> Option<Edit> {
-        const OBJECT: &str = r#"{"include_usage":true}"#;
+        const OBJECT: &[u8] = br#"{"include_usage":true}"#;
         let options = self.scanner.member(STREAM_OPTIONS);
         match (options.kind, &options.range) {
             // The comma needs a member behind it, and what streams has one.
             (Kind::Absent, _) if self.streams() => Some(Edit {
                 start: self.scanner.object_start()?,
                 len: 0,
-                with: r#""stream_options":{"include_usage":true},"#,
+                with: br#""stream_options":{"include_usage":true},"#.to_vec(),
             }),
             (Kind::Null, Some(range)) => {
-                Some(Edit { start: range.start, len: range.len(), with: OBJECT })
+                Some(Edit { start: range.start, len: range.len(), with: OBJECT.to_vec() })
             }
             (Kind::Object, Some(range)) => match options.raw() {
                 Some(raw) => {
                     let edit = include_usage(raw)?;
                     Some(Edit { start: range.start.checked_add(edit.start)?, ..edit })
                 }
-                None => Some(Edit { start: range.start, len: range.len(), with: OBJECT }),
+                None => Some(Edit { start: range.start, len: range.len(), with: OBJECT.to_vec() }),
             },
             _ => None,
         }
@@ -105,12 +95,16 @@ fn include_usage(options: &[u8]) -> Option<Edit> {
     let found = scanner.member(0);
     if let Some(range) = &found.range {
         let is_true = found.raw() == Some(b"true");
-        return (!is_true).then_some(Edit { start: range.start, len: range.len(), with: "true" });
+        return (!is_true).then(|| Edit {
+            start: range.start,
+            len: range.len(),
+            with: b"true".to_vec(),
+        });
     }
     let start = scanner.object_start()?;
     let is_empty = options.get(start..)?.trim_ascii() == b"}";
     let with = if is_empty { r#""include_usage":true"# } else { r#""include_usage":true,"# };
-    Some(Edit { start, len: 0, with })
+    Some(Edit { start, len: 0, with: with.into() })
 }
 
 #[cfg(test)]
@@ -125,7 +119,7 @@ mod tests {
         assert!(scan.is_object(), "{body}");
         let mut body = body.to_owned();
         if let Some(Edit { start, len, with }) = scan.ask_for_usage() {
-            body.replace_range(start..start + len, with);
+            body.replace_range(start..start + len, std::str::from_utf8(&with).unwrap());
         }
         body
     }

@@ -100,7 +100,7 @@ impl Stream for Attempt {
             },
             Phase::ResponseHeaders if self.route.is_some() => Want::Pieces,
             Phase::ResponseBody => self.answering.want(),
-            Phase::ResponseHeaders | Phase::Log => Want::Nothing,
+            Phase::ResponseHeaders | Phase::Tick | Phase::Log => Want::Nothing,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use tollgate_api::{ApiError, Dialect as ClientDialect, Endpoint};
 use tollgate_effects::{
-    Body, Context, Direction, Effect, Effects, Flow, Headers, LogLevel, media_type,
+    Body, Context, Direction, Edit, Effect, Effects, Flow, Headers, LogLevel, media_type,
 };
 use tollgate_facts::{Caller, Request, key};
 
@@ -154,7 +154,8 @@ impl Attempt {
                     let with = model::quoted(wire);
                     let (start, len) = (found.range.start, found.range.len());
                     let length = body.held.saturating_sub(len).saturating_add(with.len());
-                    out.push(Effect::EditBody { on: Direction::Request, start, len, with });
+                    let edits = vec![Edit { start, len, with }];
+                    out.push(Effect::EditBody { on: Direction::Request, edits });
                     Some(length)
                 }
                 Some(_) => None,

@@ -1,7 +1,9 @@
 //! The response: errors mapped, answers translated, the model's name put back.
 
+use std::ops::Range;
+
 use tollgate_api::{ApiError, Dialect as ClientDialect};
-use tollgate_effects::{Body, Context, Direction, Effect, Effects, Flow, Headers, Want};
+use tollgate_effects::{Body, Context, Direction, Edit, Effect, Effects, Flow, Headers, Want};
 
 use super::stream::Translation;
 use super::{Attempt, Route};
@@ -189,20 +191,13 @@ impl Attempt {
 
     fn restamp(&self, document: &[u8], out: &mut Effects) {
         let name = quoted(&self.client_model());
-        let mut length = document.len();
-        let places = places(document);
-        if places.is_empty() {
+        let edit = |at: Range<usize>| Edit { start: at.start, len: at.len(), with: name.clone() };
+        let edits: Vec<Edit> = places(document).into_iter().map(edit).collect();
+        if edits.is_empty() {
             return;
         }
-        for place in places {
-            length = length.saturating_sub(place.len()).saturating_add(name.len());
-            out.push(Effect::EditBody {
-                on: Direction::Response,
-                start: place.start,
-                len: place.len(),
-                with: name.clone(),
-            });
-        }
+        let length = Edit::len_after(&edits, document.len());
+        out.push(Effect::EditBody { on: Direction::Response, edits });
         out.push(set("content-length", &length.to_string()));
     }
 

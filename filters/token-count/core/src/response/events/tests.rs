@@ -12,7 +12,7 @@ fn passed(events: &mut Events, pieces: &[&str]) -> Vec<String> {
         let mut out = Effects::new();
         let bytes = piece.as_bytes();
         let end = n + 1 == pieces.len();
-        events.push(Body { bytes, held: bytes.len(), end }, &mut out);
+        events.push(Body { bytes, held: bytes.len(), more: false, end }, &mut out);
         passed.push(match out.as_slice() {
             [] => (*piece).to_owned(),
             [Effect::ReplaceBody { on: Direction::Response, with }] => {
@@ -121,7 +121,7 @@ fn held_bytes_are_bounded() {
     let mut events = events(true);
     let mut out = Effects::new();
     for _ in 0..1000 {
-        events.push(Body { bytes: &[b'x'; 100], held: 100, end: false }, &mut out);
+        events.push(Body { bytes: &[b'x'; 100], held: 100, more: false, end: false }, &mut out);
         assert!(events.framer.held() <= 1024);
     }
 }
