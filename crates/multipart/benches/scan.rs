@@ -7,7 +7,8 @@
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use tollgate_multipart::{Limits, Scanner, Wanted, boundary};
 
-const WANTED: &[Wanted] = &[Wanted { name: "model", keep: 256 }, Wanted { name: "stream", keep: 5 }];
+const WANTED: &[Wanted] =
+    &[Wanted { name: "model", keep: 256 }, Wanted { name: "stream", keep: 5 }];
 
 /// Size of the pieces a proxy hands over: Envoy's read buffer.
 const PIECE: usize = 16 * 1024;
@@ -27,7 +28,8 @@ fn random(size: usize) -> Vec<u8> {
         state ^= state << 17;
         state
     };
-    let mut bytes: Vec<u8> = std::iter::repeat_with(|| next().to_le_bytes()).take(size / 8).flatten().collect();
+    let mut bytes: Vec<u8> =
+        std::iter::repeat_with(|| next().to_le_bytes()).take(size / 8).flatten().collect();
     // Nothing else can be a boundary of one letter.
     bytes.iter_mut().filter(|b| **b == b'x').for_each(|b| *b = b'y');
     bytes

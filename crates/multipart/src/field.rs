@@ -28,14 +28,8 @@ pub struct Field {
 }
 
 impl Field {
-    pub(crate) const ABSENT: Self = Self {
-        count: 0,
-        exact: 0,
-        range: None,
-        is_file: false,
-        raw: Vec::new(),
-        too_long: false,
-    };
+    pub(crate) const ABSENT: Self =
+        Self { count: 0, exact: 0, range: None, is_file: false, raw: Vec::new(), too_long: false };
 
     /// The content. `None` if there is none, if it has not ended yet, or if it is longer than
     /// [`Wanted::keep`].

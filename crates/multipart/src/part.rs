@@ -21,7 +21,12 @@ pub(crate) struct Part {
 
 impl Part {
     /// Takes the next header, without its line break.
-    pub(crate) fn header(&mut self, line: &[u8], most: u32, wanted: &[Wanted]) -> Result<(), Reason> {
+    pub(crate) fn header(
+        &mut self,
+        line: &[u8],
+        most: u32,
+        wanted: &[Wanted],
+    ) -> Result<(), Reason> {
         self.headers = self.headers.saturating_add(1);
         if self.headers > most {
             return Err(Reason::Headers);

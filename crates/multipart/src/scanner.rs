@@ -223,7 +223,7 @@ impl Scanner {
         let kept = std::mem::take(&mut self.line);
         let line = if kept.is_empty() { part } else { &kept };
         let bad = |reason| Error::Malformed { offset: end.saturating_sub(line.len()), reason };
-        let line = line.strip_suffix(b"\r\n").ok_or(bad(Reason::LineBreak))?;
+        let line = line.strip_suffix(b"\r\n").ok_or_else(|| bad(Reason::LineBreak))?;
         if self.delimiter.is_in(line) {
             return Err(bad(Reason::Delimiter));
         }

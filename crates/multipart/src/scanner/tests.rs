@@ -10,7 +10,12 @@ fn of(boundary_text: &str) -> Boundary {
 }
 
 /// Scans `body` cut at `cuts` (ascending).
-fn scan(boundary: &Boundary, limits: Limits, body: &[u8], cuts: &[usize]) -> (Result<(), Error>, Scanner) {
+fn scan(
+    boundary: &Boundary,
+    limits: Limits,
+    body: &[u8],
+    cuts: &[usize],
+) -> (Result<(), Error>, Scanner) {
     let mut scanner = Scanner::new(boundary, WANTED, limits);
     let mut from = 0;
     for &cut in cuts.iter().chain([&body.len()]) {

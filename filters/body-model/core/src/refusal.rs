@@ -11,12 +11,16 @@ use tollgate_api::ApiError;
 pub(crate) enum Refusal {
     /// The fact `tollgate.caller` is there but is none.
     CallerUnreadable,
+    /// There is no boundary to read a form by.
+    ContentType(tollgate_multipart::ContentTypeError),
     /// The key occurs more than once, as some backend reads keys.
     Duplicate(&'static str),
     /// No body, or one of no bytes.
     EmptyBody,
     /// The body is encoded.
     Encoded,
+    /// The body is not a form that all backends read alike.
+    Form(tollgate_multipart::Error),
     /// The model's name is not fit for a name.
     InvalidModel(InvalidModel),
     /// The body is not a JSON object; with the depth that is allowed.
@@ -44,6 +48,8 @@ pub(crate) enum InvalidModel {
     Control,
     /// It has no characters.
     Empty,
+    /// It is a file in a form, or not UTF-8.
+    NotText,
     /// It begins or ends with white space, which a header would lose.
     Space,
     /// It has more bytes than this.
@@ -55,6 +61,7 @@ impl fmt::Display for InvalidModel {
         match self {
             Self::Control => f.write_str("must have no control characters"),
             Self::Empty => f.write_str("must not be empty"),
+            Self::NotText => f.write_str("must be text in UTF-8, not a file"),
             Self::Space => f.write_str("must not begin or end with white space"),
             Self::TooLong { limit } => write!(f, "must have at most {limit} bytes"),
         }
@@ -81,6 +88,7 @@ impl Refusal {
             Self::EmptyBody | Self::Json(..) | Self::Upgrade => {
                 "tollgate_body_model.refused.invalid_json"
             }
+            Self::ContentType(_) | Self::Form(_) => "tollgate_body_model.refused.invalid_multipart",
             Self::Encoded => "tollgate_body_model.refused.unsupported_content_encoding",
             Self::InvalidModel(_) => "tollgate_body_model.refused.invalid_model",
             Self::MissingModel => "tollgate_body_model.refused.missing_model",
@@ -98,6 +106,7 @@ impl Refusal {
             Self::Duplicate("model") => (400, "duplicate_model", Some("model")),
             Self::Duplicate(key) => (400, "invalid_parameter", Some(*key)),
             Self::EmptyBody | Self::Json(..) | Self::Upgrade => (400, "invalid_json", None),
+            Self::ContentType(_) | Self::Form(_) => (400, "invalid_multipart", None),
             Self::Encoded => (415, "unsupported_content_encoding", None),
             Self::InvalidModel(_) => (400, "invalid_model", Some("model")),
             Self::MissingModel => (400, "missing_model", Some("model")),
@@ -118,12 +127,14 @@ impl Refusal {
             Self::CallerUnreadable => {
                 "what was published about the caller cannot be read, so no model is allowed".into()
             }
+            Self::ContentType(reason) => format!("the body cannot be read as a form: {reason}"),
             Self::Duplicate(key) => format!(
                 "more than one `{key}` in the body (keys that differ only in case count as the \
                  same): send exactly one"
             ),
             Self::EmptyBody => "the body is empty: expected a JSON object with a `model`".into(),
             Self::Encoded => "the body is encoded: send it without content-encoding".into(),
+            Self::Form(reason) => format!("the body is not a valid multipart form: {reason}"),
             Self::InvalidModel(reason) => format!("`model` {reason}"),
             Self::Json(Error::Incomplete, _) => {
                 "the body ends too early: expected a complete JSON object".into()
