@@ -3,6 +3,8 @@
 
 FILTERS := key-check body-model token-count provider-rewrite
 WASM_PACKAGES := $(addprefix --package ,$(FILTERS))
+# What the filters are measured against.
+YARDSTICKS := --package reads-body --package same-host-calls
 CARGO := cargo
 PYTHON := python3
 # envoy.yaml names the filters by paths below target/.
@@ -10,7 +12,7 @@ export CARGO_TARGET_DIR := $(CURDIR)/target
 # What runs the filters uses those of `build`, on which every such target depends, and does not build them again.
 export TOLLGATE_WASM_DIR := $(CARGO_TARGET_DIR)/wasm32-wasip1/release
 
-.PHONY: help demo test build unit scenarios scenarios-envoy rules-envoy e2e lint docs bench bench-test fuzz-build schema tools clean-tools
+.PHONY: help demo test build unit scenarios scenarios-envoy rules-envoy e2e lint docs bench bench-test bench-envoy fuzz-build schema tools clean-tools
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,7 +49,7 @@ tools:
 lint: ## formatting and clippy, native and wasm
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
-	$(CARGO) clippy --target wasm32-wasip1 $(WASM_PACKAGES) -- -D warnings
+	$(CARGO) clippy --target wasm32-wasip1 $(WASM_PACKAGES) $(YARDSTICKS) -- -D warnings
 
 # Private items too, since the documentation is for those who work on the code; so links to them are fine.
 docs: ## the documentation of the code, warnings being errors
@@ -59,6 +61,12 @@ bench: build ## the benchmarks, measured
 
 bench-test: build ## the benchmarks, each once as a test
 	$(CARGO) test --workspace --bench '*'
+
+# The tool as a part of the whole workspace's build, which is how the tests build it.
+bench-envoy: tools build ## body-model in a real Envoy beside others (needs wrk); BENCH='--rounds 3 --only "1 KB"'
+	$(CARGO) build --release --target wasm32-wasip1 $(WASM_PACKAGES) $(YARDSTICKS)
+	$(CARGO) test --workspace --no-run --quiet
+	@exec $(PYTHON) benchmarks/envoy/body_model.py $(BENCH)
 
 fuzz-build: ## the fuzz targets, built only
 	$(CARGO) build --manifest-path fuzz/Cargo.toml --target-dir fuzz/target

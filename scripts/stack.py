@@ -152,10 +152,10 @@ def ports_from_environment():
     return ports
 
 
-def free_ports():
-    """PORTS with ports that nobody uses now."""
+def free_ports(names=tuple(PORTS)):
+    """A port that nobody uses now for each of the names, those of PORTS unless others are given."""
     with contextlib.ExitStack() as open_sockets:
-        sockets = {name: open_sockets.enter_context(socket.socket()) for name in PORTS}
+        sockets = {name: open_sockets.enter_context(socket.socket()) for name in names}
         for each in sockets.values():
             each.bind(("127.0.0.1", 0))
         return {name: each.getsockname()[1] for name, each in sockets.items()}
