@@ -1,15 +1,18 @@
-//! The configuration: what an operator writes, and what the filter works with.
+//! The configuration: what an operator writes ([`raw`]), and what the filter works with.
 
+mod adapters;
+mod context;
+mod headers;
 mod names;
+mod raw;
 
-use std::collections::BTreeMap;
-
-use serde::Deserialize;
-use tollgate_config::{Problems, Reader, Warning};
+use tollgate_config::{Problems, Reader, Warning, nearest};
 
 use crate::document::Limits;
-use crate::policy::Policy;
-use crate::publish::{DEFAULT_MODEL_HEADER, DEFAULT_STREAM_HEADER, Publish};
+use crate::policy::{Policy, Unknown};
+use crate::publish::Publish;
+pub(crate) use context::{ContextClasses, Factors, is_word};
+use raw::{Raw, RawHoldMissing, RawLimits};
 
 /// Upper bound of `limits.maxModelBytes`: a name is kept per request, escaped.
 pub(crate) const MOST_MODEL_BYTES: usize = 1024;
@@ -21,85 +24,17 @@ const MAX_MODEL_BYTES: Range = Range { default: 256, min: 1, max: MOST_MODEL_BYT
 /// … of `limits.maxDepth`.
 const MAX_DEPTH: Range =
     Range { default: 128, min: 1, max: tollgate_json::Limits::MOST_DEPTH as u64 };
+/// … of `limits.maxTags`.
+const MAX_TAGS: Range = Range { default: 16, min: 1, max: 64 };
+/// … of `limits.maxFallbacks`.
+const MAX_FALLBACKS: Range = Range { default: 5, min: 1, max: 16 };
+/// … of `holdMissing.after`, in seconds.
+const HOLD_MISSING_AFTER: Range = Range { default: 2, min: 1, max: 60 };
 
 struct Range {
     default: u64,
     min: u64,
     max: u64,
-}
-
-/// Configuration of the body-model filter.
-#[derive(Default, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(feature = "schema", schemars(rename = "body-model"))]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-struct Raw {
-    /// The models there are: any other is answered with 404. Left out: every name is taken.
-    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
-    models: Option<Vec<RawModel>>,
-    /// Other names of models: what clients write, and the model that it stands for, which must not
-    /// be an alias itself and must be in `models` if that is given. The name in the body is replaced.
-    aliases: BTreeMap<String, String>,
-    /// Whether a request without a published caller is refused with 403; `false` by default. Set it
-    /// wherever `key-check` runs: a missing or misplaced one must not mean "every model".
-    require_caller: Option<bool>,
-    /// Which headers tell routes and policies about the request. Each is removed when a client sends
-    /// it, asked for or not.
-    publish: RawPublish,
-    /// What is refused for its size.
-    limits: RawLimits,
-}
-
-/// A model there is.
-#[derive(Default, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(feature = "schema", schemars(rename = "Model", extend("required" = ["name"])))]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-struct RawModel {
-    /// Its name, exactly; unique.
-    name: Option<String>,
-}
-
-/// Header names by what they tell; `null`: not told by header.
-#[derive(Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(feature = "schema", schemars(rename = "Publish"))]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-struct RawPublish {
-    /// For the model after aliases.
-    model: Option<String>,
-    /// For the stream flag, `true` or `false`.
-    stream: Option<String>,
-    /// For the model that serves it, such as `x-gateway-base-model-name`; not told by default.
-    base_model: Option<String>,
-}
-
-impl Default for RawPublish {
-    fn default() -> Self {
-        Self {
-            model: Some(DEFAULT_MODEL_HEADER.into()),
-            stream: Some(DEFAULT_STREAM_HEADER.into()),
-            base_model: None,
-        }
-    }
-}
-
-/// What is refused for its size.
-#[derive(Default, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(feature = "schema", schemars(rename = "Limits"))]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-struct RawLimits {
-    /// The longest body, in bytes; 1048576 by default. Keep it below the host's own limit, whose
-    /// answer is not JSON.
-    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 268_435_456)))]
-    max_body_bytes: Option<u64>,
-    /// The longest name of a model, in bytes; 256 by default.
-    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1024)))]
-    max_model_bytes: Option<u64>,
-    /// The most arrays and objects around a value; 128 by default.
-    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1024)))]
-    max_depth: Option<u64>,
 }
 
 /// A configuration that was checked.
@@ -108,32 +43,201 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     pub(crate) policy: Policy,
     pub(crate) publish: Publish,
+    pub(crate) hold: Hold,
+    pub(crate) hold_missing: HoldMissing,
+    pub(crate) tags: Tags,
+    pub(crate) fallbacks: Fallbacks,
+    /// How prompts are estimated; `None`: they are not.
+    pub(crate) estimate: Option<Factors>,
+    pub(crate) context_classes: ContextClasses,
+    /// More paths, each with the name of its operation.
+    pub(crate) paths: Vec<(String, String)>,
+    /// Paths below which every operation is found too.
+    pub(crate) path_prefixes: Vec<String>,
+    pub(crate) decompress: Decompress,
+    /// Whether the list of models is answered here.
+    pub(crate) serve_models: bool,
+}
+
+/// Who holds a request's headers until its body was read.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Hold {
+    /// This filter.
+    #[default]
+    Headers,
+    /// The host's own buffer filter behind this one.
+    Host,
+}
+
+/// What happens to held requests where the host turns out to send no bodies meanwhile.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct HoldMissing {
+    /// After how many seconds.
+    pub(crate) after: u64,
+    /// Whether they go on, unread; else they are answered with an error.
+    pub(crate) pass: bool,
+}
+
+/// Where tags are read.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Tags {
+    /// Whether in the members `tags` and `metadata.tags` of the body.
+    pub(crate) body: bool,
+    /// A header of the client's, lower-case.
+    pub(crate) header: Option<String>,
+    /// The most of them.
+    pub(crate) most: usize,
+}
+
+/// Where the models to try next are read.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Fallbacks {
+    /// Whether in the member `fallbacks` of the body.
+    pub(crate) body: bool,
+    /// The most of them.
+    pub(crate) most: usize,
+}
+
+/// Content codings that are decoded.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Decompress {
+    pub(crate) gzip: bool,
+    pub(crate) deflate: bool,
 }
 
 /// Checks `config`.
 pub(crate) fn check(config: &[u8]) -> Result<(Config, Vec<Warning>), Problems> {
-    let (raw, mut reader) = tollgate_config::read::<Raw>("body-model", config);
-    let RawLimits { max_body_bytes, max_model_bytes, max_depth } = raw.limits;
-    let body = bounded(max_body_bytes, MAX_BODY_BYTES, "limits.maxBodyBytes", &mut reader);
-    let model = bounded(max_model_bytes, MAX_MODEL_BYTES, "limits.maxModelBytes", &mut reader);
-    let depth = bounded(max_depth, MAX_DEPTH, "limits.maxDepth", &mut reader);
-    let limits = Limits {
-        body: usize::try_from(body).unwrap_or(usize::MAX),
-        model: usize::try_from(model).unwrap_or(MOST_MODEL_BYTES),
-        depth: u16::try_from(depth).unwrap_or(u16::MAX),
+    let (mut raw, mut reader) = tollgate_config::read::<Raw>("body-model", config);
+    let decompress = decompress(&raw.decompress, &mut reader);
+    let limits = limits(&raw.limits, &mut reader);
+    let tags = bounded(raw.limits.max_tags, MAX_TAGS, "limits.maxTags", &mut reader);
+    let fallbacks =
+        bounded(raw.limits.max_fallbacks, MAX_FALLBACKS, "limits.maxFallbacks", &mut reader);
+    let policy = names::policy(
+        names::Names {
+            models: raw.models,
+            unknown: raw.unknown_model,
+            default: raw.default_model,
+            aliases: raw.aliases,
+            base_models: raw.base_models,
+            require_caller: raw.require_caller.unwrap_or(false),
+        },
+        limits.model,
+        &mut reader,
+    );
+    let serve_models = raw.serve_models.unwrap_or(false);
+    if serve_models && policy.catalogue.len() == 0 {
+        reader.problem("serveModels", "nothing to answer with: needs `models` or `baseModels`");
+    }
+    let (hold, hold_missing) = hold(raw.hold.as_deref(), raw.hold_missing, &policy, &mut reader);
+    let given = headers::Given {
+        tags: raw.tags.is_some(),
+        fallbacks: raw.fallbacks.is_some(),
+        context_classes: !raw.context_classes.is_empty(),
     };
-    let catalogue = raw.models.map(|models| names::catalogue(models, limits.model, &mut reader));
-    let aliases = names::aliases(raw.aliases, catalogue.as_ref(), limits.model, &mut reader);
-    let publish = names::headers(raw.publish, &mut reader);
-    let policy = Policy { aliases, catalogue, require_caller: raw.require_caller.unwrap_or(false) };
+    let (publish, tags_header) = headers::check(
+        raw.publish,
+        raw.tags.as_mut().and_then(|tags| tags.header.take()),
+        &given,
+        &mut reader,
+    );
+    let tags = Tags {
+        body: raw.tags.and_then(|tags| tags.body).unwrap_or(false),
+        header: tags_header,
+        most: usize::try_from(tags).unwrap_or(0),
+    };
+    let fallbacks = Fallbacks {
+        body: raw.fallbacks.and_then(|fallbacks| fallbacks.body).unwrap_or(false),
+        most: usize::try_from(fallbacks).unwrap_or(0),
+    };
+    let context_classes = ContextClasses::check(raw.context_classes, &mut reader);
+    let estimated = raw.estimate.is_some()
+        || publish.names.prompt_tokens.is_some()
+        || publish.names.context.is_some();
+    let families = raw.estimate.map(|estimate| estimate.families).unwrap_or_default();
+    let factors = Factors::check(families, limits.model, &mut reader);
+    let paths = raw.paths.into_iter();
+    let config = Config {
+        limits,
+        policy,
+        publish,
+        hold,
+        hold_missing,
+        tags,
+        fallbacks,
+        estimate: estimated.then_some(factors),
+        context_classes,
+        paths: paths
+            .map(|path| (path.path.unwrap_or_default(), path.endpoint.unwrap_or_default()))
+            .collect(),
+        path_prefixes: raw.path_prefixes,
+        decompress,
+        serve_models,
+    };
     let warnings = reader.finish()?;
-    Ok((Config { limits, policy, publish }, warnings))
+    Ok((config, warnings))
 }
 
 /// The JSON Schema of the configuration.
 #[cfg(feature = "schema")]
 pub fn config_schema() -> schemars::Schema {
     schemars::schema_for!(Raw)
+}
+
+fn limits(raw: &RawLimits, reader: &mut Reader) -> Limits {
+    let body = bounded(raw.max_body_bytes, MAX_BODY_BYTES, "limits.maxBodyBytes", reader);
+    let path = "limits.maxDecompressedBytes";
+    let decompressed = match raw.max_decompressed_bytes {
+        None => body,
+        found => bounded(found, MAX_BODY_BYTES, path, reader),
+    };
+    let model = bounded(raw.max_model_bytes, MAX_MODEL_BYTES, "limits.maxModelBytes", reader);
+    let depth = bounded(raw.max_depth, MAX_DEPTH, "limits.maxDepth", reader);
+    Limits {
+        body: usize::try_from(body).unwrap_or(usize::MAX),
+        decompressed: usize::try_from(decompressed).unwrap_or(usize::MAX),
+        model: usize::try_from(model).unwrap_or(MOST_MODEL_BYTES),
+        depth: u16::try_from(depth).unwrap_or(u16::MAX),
+    }
+}
+
+fn hold(
+    hold: Option<&str>,
+    missing: Option<RawHoldMissing>,
+    policy: &Policy,
+    reader: &mut Reader,
+) -> (Hold, HoldMissing) {
+    let host = one_of(hold, &["headers", "host"], "hold", reader) == 1;
+    if host && missing.is_some() {
+        reader.problem("holdMissing", "only with `hold: headers`: the host holds, so leave it out");
+    }
+    let RawHoldMissing { after, then: word } = missing.unwrap_or_default();
+    let after = bounded(after, HOLD_MISSING_AFTER, "holdMissing.after", reader);
+    let then = "holdMissing.then";
+    let pass = one_of(word.as_deref(), &["error", "pass"], then, reader) == 1;
+    let enforces = policy.require_caller || policy.unknown != Unknown::Pass;
+    if pass && enforces {
+        reader.warning(
+            then,
+            "requests that go on unread are not checked against `models` and the caller's list",
+        );
+    }
+    (if host { Hold::Host } else { Hold::Headers }, HoldMissing { after, pass })
+}
+
+fn decompress(codings: &[String], reader: &mut Reader) -> Decompress {
+    let mut found = [false; 2];
+    for (i, coding) in codings.iter().enumerate() {
+        let path = format!("decompress[{i}]");
+        let coding = one_of(Some(coding), &["gzip", "deflate"], &path, reader);
+        if let Some(found) = found.get_mut(coding)
+            && std::mem::replace(found, true)
+        {
+            reader.problem(path, "the same coding twice");
+        }
+    }
+    let [gzip, deflate] = found;
+    Decompress { gzip, deflate }
 }
 
 fn bounded(value: Option<u64>, range: Range, path: &str, reader: &mut Reader) -> u64 {
@@ -143,6 +247,20 @@ fn bounded(value: Option<u64>, range: Range, path: &str, reader: &mut Reader) ->
         reader.problem(path, format!("{value} is out of range, expected {min} to {max}"));
     }
     value
+}
+
+/// Which of `words` the word is; the first, if there is none.
+fn one_of(word: Option<&str>, words: &[&str], path: &str, reader: &mut Reader) -> usize {
+    let Some(word) = word else { return 0 };
+    if let Some(found) = words.iter().position(|expected| *expected == word) {
+        return found;
+    }
+    let mut message = format!("expected `{}`", words.join("` or `"));
+    if let Some(near) = nearest(word, words.iter().copied()) {
+        message = format!("{message}; did you mean `{near}`?");
+    }
+    reader.problem(path, message);
+    0
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ use crate::refusal::{InvalidModel, Refusal};
 pub(crate) struct Limits {
     /// The most bytes of a body.
     pub(crate) body: usize,
+    /// The most bytes of a body that was decoded.
+    pub(crate) decompressed: usize,
     /// The most bytes of a model's name, as UTF-8.
     pub(crate) model: usize,
     /// The most arrays and objects around a value.

@@ -13,10 +13,14 @@
 //! Not here: which path is an endpoint (`tollgate-api`), JSON (`tollgate-json`), who is calling
 //! (`key-check`), other fields of the body (`token-count`, `provider-rewrite`).
 
+#![expect(dead_code, reason = "what request.rs does not use yet")]
+
 mod config;
 mod document;
 #[cfg_attr(not(test), expect(dead_code, reason = "requests do not read forms yet"))]
 mod form;
+mod options;
+mod pattern;
 mod policy;
 mod publish;
 mod refusal;

@@ -21,6 +21,8 @@ pub(crate) enum Refusal {
     Encoded,
     /// The body is not a form that all backends read alike.
     Form(tollgate_multipart::Error),
+    /// What a model to try next is refused for.
+    Fallback(Box<Self>),
     /// The model's name is not fit for a name.
     InvalidModel(InvalidModel),
     /// The body is not a JSON object; with the depth that is allowed.
@@ -33,6 +35,8 @@ pub(crate) enum Refusal {
     NotAllowed(String),
     /// The catalogue does not have the model.
     NotFound(String),
+    /// A list beside the model is not fit: the parameter, and why.
+    Option(&'static str, InvalidOption),
     /// `stream` is neither a boolean nor null.
     StreamNotBoolean,
     /// The body is longer than this.
@@ -54,6 +58,36 @@ pub(crate) enum InvalidModel {
     Space,
     /// It has more bytes than this.
     TooLong { limit: usize },
+}
+
+/// Why a list of tags or models is not fit.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum InvalidOption {
+    /// Its key is there in another case, which some backends take for it.
+    Case,
+    /// A name in it has the character that separates names in a header.
+    Comma,
+    /// It is not a list of strings.
+    NotStrings,
+    /// A tag in it has other characters, or more of them, than a tag can have.
+    Tag,
+    /// It is longer than this, in bytes.
+    TooLong { limit: usize },
+    /// It has more elements than this.
+    TooMany { limit: usize },
+}
+
+impl fmt::Display for InvalidOption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Case => f.write_str("must be written in lower case"),
+            Self::Comma => f.write_str("must have no commas in its names"),
+            Self::NotStrings => f.write_str("must be a list of strings"),
+            Self::Tag => f.write_str("must have tags of 1 to 64 visible ASCII characters but `,`"),
+            Self::TooLong { limit } => write!(f, "must have at most {limit} bytes"),
+            Self::TooMany { limit } => write!(f, "must have at most {limit} elements"),
+        }
+    }
 }
 
 impl fmt::Display for InvalidModel {
@@ -82,7 +116,7 @@ impl Refusal {
                 "tollgate_body_model.refused.model_not_allowed"
             }
             Self::Duplicate("model") => "tollgate_body_model.refused.duplicate_model",
-            Self::Duplicate(_) | Self::StreamNotBoolean => {
+            Self::Duplicate(_) | Self::Option(..) | Self::StreamNotBoolean => {
                 "tollgate_body_model.refused.invalid_parameter"
             }
             Self::EmptyBody | Self::Json(..) | Self::Upgrade => {
@@ -90,6 +124,7 @@ impl Refusal {
             }
             Self::ContentType(_) | Self::Form(_) => "tollgate_body_model.refused.invalid_multipart",
             Self::Encoded => "tollgate_body_model.refused.unsupported_content_encoding",
+            Self::Fallback(refusal) => refusal.metric(),
             Self::InvalidModel(_) => "tollgate_body_model.refused.invalid_model",
             Self::MissingModel => "tollgate_body_model.refused.missing_model",
             Self::NotFound(_) => "tollgate_body_model.refused.model_not_found",
@@ -99,15 +134,21 @@ impl Refusal {
 
     /// What the client reads.
     pub(crate) fn error(&self) -> ApiError {
+        if let Self::Fallback(refusal) = self {
+            let ApiError { status, code, .. } = refusal.error();
+            return ApiError::new(status, code, self.message()).param("fallbacks");
+        }
         let (status, code, param) = match self {
             Self::CallerUnreadable | Self::NoCaller | Self::NotAllowed(_) => {
                 (403, "model_not_allowed", Some("model"))
             }
             Self::Duplicate("model") => (400, "duplicate_model", Some("model")),
-            Self::Duplicate(key) => (400, "invalid_parameter", Some(*key)),
+            Self::Duplicate(key) | Self::Option(key, _) => (400, "invalid_parameter", Some(*key)),
             Self::EmptyBody | Self::Json(..) | Self::Upgrade => (400, "invalid_json", None),
             Self::ContentType(_) | Self::Form(_) => (400, "invalid_multipart", None),
             Self::Encoded => (415, "unsupported_content_encoding", None),
+            // Above.
+            Self::Fallback(_) => (400, "invalid_parameter", None),
             Self::InvalidModel(_) => (400, "invalid_model", Some("model")),
             Self::MissingModel => (400, "missing_model", Some("model")),
             Self::NotFound(_) => (404, "model_not_found", Some("model")),
@@ -135,6 +176,10 @@ impl Refusal {
             Self::EmptyBody => "the body is empty: expected a JSON object with a `model`".into(),
             Self::Encoded => "the body is encoded: send it without content-encoding".into(),
             Self::Form(reason) => format!("the body is not a valid multipart form: {reason}"),
+            Self::Fallback(refusal) => match refusal.as_ref() {
+                Self::InvalidModel(reason) => format!("a name in `fallbacks` {reason}"),
+                refusal => refusal.message(),
+            },
             Self::InvalidModel(reason) => format!("`model` {reason}"),
             Self::Json(Error::Incomplete, _) => {
                 "the body ends too early: expected a complete JSON object".into()
@@ -150,6 +195,7 @@ impl Refusal {
             Self::NoCaller => "no caller was published, so no model is allowed".into(),
             Self::NotAllowed(model) => format!("this API key may not use the model `{model}`"),
             Self::NotFound(model) => format!("the model `{model}` does not exist"),
+            Self::Option(key, reason) => format!("`{key}` {reason}"),
             Self::StreamNotBoolean => "expected `stream` to be true or false".into(),
             Self::TooLarge { limit } => {
                 format!("the body is larger than {limit} bytes, the most that is accepted")

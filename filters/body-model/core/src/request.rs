@@ -9,6 +9,7 @@ use tollgate_effects::{
 
 use crate::config::Config;
 use crate::document::{Document, Found};
+use crate::policy::Resolved;
 use crate::refusal::Refusal;
 
 /// The filter's side of one exchange; it is over for it once the request goes on.
@@ -121,20 +122,22 @@ impl Request {
         ctx: Context<'_>,
         out: &mut Effects,
     ) -> Result<(), Refusal> {
-        let model = self.config.policy.resolve(&found.model, ctx)?;
+        let policy = &self.config.policy;
+        let caller = policy.caller(ctx)?;
+        let Resolved { model, base_model } = policy.resolve(&found.model, caller.as_ref())?;
         let fact = tollgate_facts::Request {
             requested_model: found.model.clone(),
-            model: model.to_owned(),
-            base_model: model.to_owned(),
+            model,
+            base_model,
             stream: found.stream,
             endpoint: held.endpoint.name().to_owned(),
             dialect: held.endpoint.dialect().name().to_owned(),
             max_tokens: found.max_tokens,
             ..tollgate_facts::Request::default()
         };
-        self.config.publish.tell(&fact, out);
-        if model != found.model {
-            rename(model, found, held.has_content_length, out);
+        self.config.publish.tell(&fact, None, out);
+        if fact.model != found.model {
+            rename(&fact.model, found, held.has_content_length, out);
         }
         out.push(Effect::ClearRouteCache);
         Ok(())

@@ -24,18 +24,18 @@ fn nothing_is_needed() {
         assert!(warnings.is_empty());
         assert_eq!((config.limits.body, config.limits.model), (1_048_576, 256));
         assert_eq!(config.limits.depth, 128);
-        assert!(config.policy.catalogue.is_none() && !config.policy.require_caller);
-        assert_eq!(config.publish.model.as_deref(), Some("x-gateway-model-name"));
-        assert_eq!(config.publish.stream.as_deref(), Some("x-gateway-stream"));
-        assert_eq!(config.publish.base_model, None);
+        assert!(config.policy.unknown == Unknown::Pass && !config.policy.require_caller);
+        assert_eq!(config.publish.names.model.as_deref(), Some("x-gateway-model-name"));
+        assert_eq!(config.publish.names.stream.as_deref(), Some("x-gateway-stream"));
+        assert_eq!(config.publish.names.base_model, None);
     }
 }
 
 #[test]
 fn a_header_is_renamed_or_left_out() {
     let (config, _) = accepted(&json!({"publish": {"model": "X-LLM", "stream": null}}));
-    assert_eq!(config.publish.model.as_deref(), Some("x-llm"));
-    assert_eq!(config.publish.stream, None);
+    assert_eq!(config.publish.names.model.as_deref(), Some("x-llm"));
+    assert_eq!(config.publish.names.stream, None);
 }
 
 #[test]
@@ -52,14 +52,17 @@ fn all_mistakes_are_named_at_once() {
         "requireCallers": true,
     }));
     let expected = [
-        "models[4].nam: unknown field `nam`, expected `name`; did you mean `name`?",
+        "models[4].nam: unknown field `nam`, expected one of `name`, `ownedBy`, `created`; did you mean \
+         `name`?",
         "models[5]: invalid type: a string, expected struct RawModel",
         "aliases.n: invalid type: integer `1`, expected a string",
         "limits.maxDepth: invalid value: integer `-1`, expected u64",
         "limits.maxBytes: unknown field `maxBytes`, expected one of `maxBodyBytes`, \
-         `maxModelBytes`, `maxDepth`; did you mean `maxBodyBytes`?",
-        "requireCallers: unknown field `requireCallers`, expected one of `models`, `aliases`, \
-         `requireCaller`, `publish`, `limits`; did you mean `requireCaller`?",
+         `maxDecompressedBytes`, `maxModelBytes`, `maxDepth`, `maxTags`, `maxFallbacks`; did you mean `maxBodyBytes`?",
+        "requireCallers: unknown field `requireCallers`, expected one of `models`, \
+         `unknownModel`, `defaultModel`, `aliases`, `baseModels`, `serveModels`, `requireCaller`, \
+         `hold`, `holdMissing`, `publish`, `tags`, `fallbacks`, `estimate`, `contextClasses`, \
+         `paths`, `pathPrefixes`, `decompress`, `limits`; did you mean `requireCaller`?",
         "limits.maxBodyBytes: 0 is out of range, expected 1 to 268435456",
         "limits.maxModelBytes: 1025 is out of range, expected 1 to 1024",
         "models[1].name: the same name as an earlier model",
