@@ -2,7 +2,7 @@
 
 use super::*;
 
-const LIMITS: Limits = Limits { body: 400, model: 32, depth: 0 };
+const LIMITS: Limits = Limits { body: 400, decompressed: 400, model: 32, depth: 0 };
 const TYPE: &[u8] = b"multipart/form-data; boundary=b";
 
 /// A form of these parts, each of which is its header's parameters and its content.
