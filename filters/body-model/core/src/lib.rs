@@ -21,6 +21,7 @@ mod document;
 mod form;
 mod options;
 mod pattern;
+pub mod estimate;
 mod policy;
 mod publish;
 mod refusal;
