@@ -1,9 +1,10 @@
 //! What the fuzz targets check. Each function panics on a finding, and only then.
 //!
 //! Bytes come from where an attacker or a mistake can put them: bodies of clients ([`json_scanner`],
-//! [`body_model`]), streams of upstreams ([`sse_framer`]), the host's memory ([`header_map`]), the
+//! [`body_model`], [`inflate()`]), streams of upstreams ([`sse_framer`]), the host's memory ([`header_map`]), the
 //! operator's files ([`configurations`]). Where cuts matter, the first byte says where to cut.
 
+mod inflate;
 mod pairs;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use tollgate_effects::{Headers, Plugin};
 use tollgate_json::{Error, Kind, Limits, Scanner, Wanted};
 use tollgate_sse::{Framer, Piece};
 
+pub use inflate::inflate;
 use pairs::Pairs;
 
 type NoEnvironment = BTreeMap<String, String>;
