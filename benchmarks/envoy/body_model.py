@@ -31,7 +31,7 @@ import urllib.request
 
 import bodies
 from side_by_side import (BUFFER_BYTES, ROOT, WASM, answer, cluster, cpu_per_request, listener, load, require_wrk, stack,
-                          start, stop, typed, wasm, wasm_file)
+                          start, stop, typed, upstream_listener, wasm, wasm_file)
 
 MODEL_HEADER = "x-gateway-model-name"
 CONFIG = {"models": [{"name": bodies.MODEL}]}
@@ -184,13 +184,12 @@ def running(folder):
     names = ("checked", "unchecked", "admin", "upstream's admin")
     ports = stack.free_ports(names + tuple(VARIANTS))
     checked, unchecked_port, admin, upstream_admin = [ports.pop(name) for name in names]
-    whole_body = typed("buffer", "filters.http.buffer.v3.Buffer", max_request_bytes=BUFFER_BYTES)
     has_model = [{"name": MODEL_HEADER, "string_match": {"exact": bodies.MODEL}}]
     servers = []
     try:
         servers.append(start(folder, "upstream", {"listeners": [
-            listener("checked", checked, [whole_body], answer({}, headers=has_model)),
-            listener("unchecked", unchecked_port, [whole_body], answer({})),
+            upstream_listener("checked", checked, answer({}, headers=has_model)),
+            upstream_listener("unchecked", unchecked_port, answer({})),
         ]}, upstream_admin))
         gateway = start(folder, "gateway", {
             "listeners": [listener(name, ports[name], filters, route) for name, (filters, route) in VARIANTS.items()],

@@ -10,7 +10,8 @@ import json
 import statistics
 import tempfile
 
-from side_by_side import answer, cluster, cpu_per_request, listener, load, require_wrk, stack, start, stop, wasm
+from side_by_side import (answer, cluster, cpu_per_request, listener, load, require_wrk, stack, start, stop,
+                          upstream_listener, wasm)
 
 KEY = "sk-benchmark"
 KEY_SHA256 = "8763e3837f14d1fb4fff375dbc942be8181e3b3cdfd93eca28612a747af7c0bb"
@@ -44,7 +45,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         try:
             servers.append(start(folder, "upstream", {
-                "listeners": [listener("upstream", upstream, [], answer(ANSWER))],
+                "listeners": [upstream_listener("upstream", upstream, answer(ANSWER))],
             }, upstream_admin))
             gateway = start(folder, "gateway", {
                 "listeners": [

@@ -55,6 +55,11 @@ def listener(name, port, filters, route):
             "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}]}
 
 
+def upstream_listener(name, port, route):
+    """It reads a request to its end before it answers: an early answer would cost a connection for every request."""
+    return listener(name, port, [typed("buffer", "filters.http.buffer.v3.Buffer", max_request_bytes=BUFFER_BYTES)], route)
+
+
 def answer(value, **match):
     """A route that answers with JSON."""
     return {"match": {"prefix": "/", **match},
