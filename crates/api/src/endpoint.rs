@@ -1,145 +1,193 @@
-//! Which operation a path names.
+//! The operations that are about one model.
 
-/// The wire format that a client speaks, so the one it reads errors in.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Dialect {
-    /// Anthropic's Messages API.
-    Anthropic,
-    /// Google's Gemini API.
-    Gemini,
-    /// OpenAI's API, and everything compatible with it.
-    #[default]
-    OpenAi,
-}
+use crate::Paths;
 
-impl Dialect {
-    /// The name in facts and configurations.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Anthropic => "anthropic",
-            Self::Gemini => "gemini",
-            Self::OpenAi => "openai",
-        }
-    }
-
-    /// The dialect of errors for whatever is at `path`, inside the API or not.
-    pub fn of_path(path: &[u8]) -> Self {
-        if let Some(endpoint) = Endpoint::of_path(path) {
-            return endpoint.dialect();
-        }
-        let path = normalized(path);
-        if path.starts_with(b"/v1/messages/") {
-            Self::Anthropic
-        } else if path.starts_with(b"/v1beta/") {
-            Self::Gemini
-        } else {
-            Self::OpenAi
-        }
-    }
-}
-
-/// An operation whose JSON body names a model.
+/// An operation that names a model, in its body or in its path. The paths of each are in
+/// [`Paths`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Endpoint {
-    /// `/v1/chat/completions`
+    /// Bedrock's CountTokens.
+    BedrockCountTokens,
+    /// OpenAI's chat completions.
     ChatCompletions,
-    /// `/v1/completions`
+    /// vLLM's classification.
+    Classify,
+    /// OpenAI's (legacy) completions.
     Completions,
-    /// `/v1/embeddings`
+    /// Bedrock's Converse and ConverseStream.
+    Converse,
+    /// Anthropic's count of a message's tokens.
+    CountTokens,
+    /// vLLM's way back from tokens to text.
+    Detokenize,
+    /// Cohere's embeddings.
+    Embed,
+    /// Gemini's embeddings, one or a batch.
+    EmbedContent,
+    /// OpenAI's embeddings.
     Embeddings,
-    /// `/v1/images/generations`
+    /// Gemini's count of a prompt's tokens.
+    GeminiCountTokens,
+    /// Gemini's generation, also as a stream.
+    GenerateContent,
+    /// OpenAI's image edits.
+    ImageEdits,
+    /// OpenAI's image generations.
     ImageGenerations,
-    /// `/v1/messages` (Anthropic)
+    /// OpenAI's image variations.
+    ImageVariations,
+    /// OpenAI's count of a response's input tokens.
+    InputTokens,
+    /// SageMaker's invocations, as vLLM serves them: a body of any other endpoint.
+    Invocations,
+    /// Bedrock's InvokeModel, also as a stream.
+    Invoke,
+    /// Anthropic's messages.
     Messages,
-    /// `/v1/moderations`
+    /// OpenAI's moderations.
     Moderations,
-    /// `/v1/rerank`, `/v2/rerank`, `/rerank`
+    /// Mistral's document reading.
+    Ocr,
+    /// vLLM's pooling.
+    Pooling,
+    /// Vertex AI's prediction.
+    Predict,
+    /// Vertex AI's prediction in the model's own format, such as Claude's.
+    RawPredict,
+    /// Rerank, of Cohere, Jina and vLLM.
     Rerank,
-    /// `/v1/responses`
+    /// OpenAI's responses.
     Responses,
-    /// `/v1/score`, `/score` (vLLM)
+    /// vLLM's score.
     Score,
-    /// `/v1/audio/speech`
+    /// OpenAI's speech.
     Speech,
-    /// `/tokenize` (vLLM)
+    /// vLLM's tokenizer.
     Tokenize,
+    /// OpenAI's transcriptions.
+    Transcriptions,
+    /// OpenAI's translations of speech.
+    Translations,
+    /// OpenAI's videos.
+    Videos,
 }
 
 impl Endpoint {
-    /// The operation at `path`. The query is ignored; percent-escapes, repeated slashes, a slash
-    /// at the end and dot segments do not hide an operation: backends disagree on what they mean.
+    /// All of them, in the order of the declaration.
+    pub const ALL: [Self; 32] = [
+        Self::BedrockCountTokens,
+        Self::ChatCompletions,
+        Self::Classify,
+        Self::Completions,
+        Self::Converse,
+        Self::CountTokens,
+        Self::Detokenize,
+        Self::Embed,
+        Self::EmbedContent,
+        Self::Embeddings,
+        Self::GeminiCountTokens,
+        Self::GenerateContent,
+        Self::ImageEdits,
+        Self::ImageGenerations,
+        Self::ImageVariations,
+        Self::InputTokens,
+        Self::Invocations,
+        Self::Invoke,
+        Self::Messages,
+        Self::Moderations,
+        Self::Ocr,
+        Self::Pooling,
+        Self::Predict,
+        Self::RawPredict,
+        Self::Rerank,
+        Self::Responses,
+        Self::Score,
+        Self::Speech,
+        Self::Tokenize,
+        Self::Transcriptions,
+        Self::Translations,
+        Self::Videos,
+    ];
+
+    /// The operation at `path` whose *body* names the model; `None` for one whose path does. The
+    /// query is ignored; percent-escapes, repeated slashes, a slash at the end, dot segments, path
+    /// parameters and upper case do not hide an operation: backends disagree on what they mean.
     pub fn of_path(path: &[u8]) -> Option<Self> {
-        Some(match normalized(path).as_slice() {
-            b"/v1/chat/completions" => Self::ChatCompletions,
-            b"/v1/completions" => Self::Completions,
-            b"/v1/embeddings" => Self::Embeddings,
-            b"/v1/images/generations" => Self::ImageGenerations,
-            b"/v1/messages" => Self::Messages,
-            b"/v1/moderations" => Self::Moderations,
-            b"/v1/rerank" | b"/v2/rerank" | b"/rerank" => Self::Rerank,
-            b"/v1/responses" => Self::Responses,
-            b"/v1/score" | b"/score" => Self::Score,
-            b"/v1/audio/speech" => Self::Speech,
-            b"/tokenize" => Self::Tokenize,
-            _ => return None,
-        })
+        match Paths::BUILT_IN.call(path) {
+            Ok(Some(call)) if call.model.is_none() => Some(call.endpoint),
+            _ => None,
+        }
     }
 
-    /// The name in the fact `tollgate.request`.
+    /// The endpoint with this [`name`](Self::name).
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|endpoint| endpoint.name() == name)
+    }
+
+    /// The name in the fact `tollgate.request` and in configurations.
     pub fn name(self) -> &'static str {
         match self {
+            Self::BedrockCountTokens => "bedrock_count_tokens",
             Self::ChatCompletions => "chat_completions",
+            Self::Classify => "classify",
             Self::Completions => "completions",
+            Self::Converse => "converse",
+            Self::CountTokens => "count_tokens",
+            Self::Detokenize => "detokenize",
+            Self::Embed => "embed",
+            Self::EmbedContent => "embed_content",
             Self::Embeddings => "embeddings",
+            Self::GeminiCountTokens => "gemini_count_tokens",
+            Self::GenerateContent => "generate_content",
+            Self::ImageEdits => "image_edits",
             Self::ImageGenerations => "image_generations",
+            Self::ImageVariations => "image_variations",
+            Self::InputTokens => "input_tokens",
+            Self::Invocations => "invocations",
+            Self::Invoke => "invoke",
             Self::Messages => "messages",
             Self::Moderations => "moderations",
+            Self::Ocr => "ocr",
+            Self::Pooling => "pooling",
+            Self::Predict => "predict",
+            Self::RawPredict => "raw_predict",
             Self::Rerank => "rerank",
             Self::Responses => "responses",
             Self::Score => "score",
             Self::Speech => "audio_speech",
             Self::Tokenize => "tokenize",
+            Self::Transcriptions => "audio_transcriptions",
+            Self::Translations => "audio_translations",
+            Self::Videos => "videos",
         }
     }
 
-    /// The dialect of its bodies.
-    pub fn dialect(self) -> Dialect {
-        match self {
-            Self::Messages => Dialect::Anthropic,
-            _ => Dialect::OpenAi,
-        }
+    /// Whether only its path names the model, so that it cannot be put at a configured path.
+    pub fn is_named_in_path(self) -> bool {
+        matches!(
+            self,
+            Self::BedrockCountTokens
+                | Self::Converse
+                | Self::EmbedContent
+                | Self::GeminiCountTokens
+                | Self::GenerateContent
+                | Self::Invoke
+                | Self::Predict
+                | Self::RawPredict
+        )
     }
-}
 
-/// The path without query and fragment, percent-decoded, without empty and dot segments.
-fn normalized(path: &[u8]) -> Vec<u8> {
-    let path = path.split(|b| matches!(b, b'?' | b'#')).next().unwrap_or_default();
-    let mut decoded: Vec<u8> = Vec::with_capacity(path.len());
-    let mut rest = path;
-    while let Some((&first, tail)) = rest.split_first() {
-        let (byte, tail) = match (first, tail) {
-            (b'%', [high, low, tail @ ..]) => match (hex(*high), hex(*low)) {
-                (Some(high), Some(low)) => (high << 4 | low, tail),
-                _ => (first, rest.get(1..).unwrap_or_default()),
-            },
-            _ => (first, tail),
-        };
-        rest = tail;
-        decoded.push(byte);
+    /// Whether its body may be `multipart/form-data` instead of JSON.
+    pub fn may_be_form(self) -> bool {
+        matches!(
+            self,
+            Self::ImageEdits
+                | Self::ImageVariations
+                | Self::Transcriptions
+                | Self::Translations
+                | Self::Videos
+        )
     }
-    let mut segments: Vec<&[u8]> = Vec::new();
-    for segment in decoded.split(|b| *b == b'/') {
-        match segment {
-            b"" | b"." => {}
-            b".." => drop(segments.pop()),
-            _ => segments.push(segment),
-        }
-    }
-    segments.iter().flat_map(|segment| b"/".iter().chain(*segment)).copied().collect()
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|d| u8::try_from(d).ok())
 }
 
 #[cfg(test)]
@@ -147,35 +195,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn variants_of_a_path_name_the_same_operation() {
-        for path in [
-            "/v1/chat/completions",
-            "/v1/chat/completions/",
-            "/v1/chat/completions?api-version=1",
-            "/v1//chat/completions",
-            "/v1/chat/%63ompletions",
-            "/v1%2Fchat/completions",
-            "/v1/./chat/completions",
-            "/healthz/../v1/chat/completions",
-            "/../v1/chat/x/%2e%2e/completions/.",
+    fn every_endpoint_has_a_name_of_its_own() {
+        for (i, endpoint) in Endpoint::ALL.into_iter().enumerate() {
+            assert_eq!(endpoint as usize, i, "{endpoint:?}");
+            assert_eq!(Endpoint::from_name(endpoint.name()), Some(endpoint));
+        }
+        assert_eq!(Endpoint::from_name("Chat_Completions"), None);
+    }
+
+    #[test]
+    fn only_operations_named_in_the_body_are_found_by_path_alone() {
+        for (path, found) in [
+            ("/v1/chat/completions", Some(Endpoint::ChatCompletions)),
+            ("/v1/audio/transcriptions", Some(Endpoint::Transcriptions)),
+            ("/openai/deployments/x/chat/completions", None),
+            ("/v1beta/models/x:generateContent", None),
+            ("/model/x/%63onverse", None),
         ] {
-            let found = Endpoint::of_path(path.as_bytes());
-            assert_eq!(found, Some(Endpoint::ChatCompletions), "{path}");
+            assert_eq!(Endpoint::of_path(path.as_bytes()), found, "{path}");
         }
-    }
-
-    #[test]
-    fn other_paths_are_outside() {
-        for path in ["", "/", "/v1/models", "/v1/chat", "/v1/chat/completionsx", "/%", "/%zz", "*"]
-        {
-            assert_eq!(Endpoint::of_path(path.as_bytes()), None, "{path}");
-        }
-    }
-
-    #[test]
-    fn errors_outside_the_api_keep_to_the_nearest_dialect() {
-        assert_eq!(Dialect::of_path(b"/v1/messages/count_tokens"), Dialect::Anthropic);
-        assert_eq!(Dialect::of_path(b"/v1beta/models/x:generateContent"), Dialect::Gemini);
-        assert_eq!(Dialect::of_path(b"/healthz"), Dialect::OpenAi);
     }
 }

@@ -50,6 +50,7 @@ impl ApiError {
                 "type": "error",
                 "error": {"type": anthropic_type(self.status), "message": self.message},
             }),
+            Dialect::Bedrock => json!({"message": self.message}),
             Dialect::Gemini => json!({
                 "error": {
                     "code": self.status,
@@ -72,6 +73,10 @@ impl ApiError {
     pub fn reply(self, dialect: Dialect) -> Effect {
         let body = self.body(dialect).to_string().into_bytes();
         let mut headers = vec![("content-type".into(), b"application/json".to_vec())];
+        if dialect == Dialect::Bedrock {
+            let class = bedrock_type(self.status, self.code).as_bytes().to_vec();
+            headers.push(("x-amzn-errortype".into(), class));
+        }
         headers.extend(self.headers);
         Effect::Reply(Reply {
             status: self.status,
@@ -103,6 +108,21 @@ fn anthropic_type(status: u16) -> &'static str {
         503 | 529 => "overloaded_error",
         500.. => "api_error",
         _ => "invalid_request_error",
+    }
+}
+
+/// The header `x-amzn-errortype`, by which AWS SDKs choose the class that they raise
+/// (docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html#API_runtime_Converse_Errors).
+fn bedrock_type(status: u16, code: &'static str) -> &'static str {
+    match status {
+        401 | 403 => "AccessDeniedException",
+        404 => "ResourceNotFoundException",
+        408 | 504 => "ModelTimeoutException",
+        429 if code == "insufficient_quota" => "ServiceQuotaExceededException",
+        429 => "ThrottlingException",
+        503 | 529 => "ServiceUnavailableException",
+        500.. => "InternalServerException",
+        _ => "ValidationException",
     }
 }
 
