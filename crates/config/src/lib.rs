@@ -12,6 +12,7 @@
 //! Not here: YAML (manifests are transcoded to JSON before a filter sees them), and what the values
 //! mean.
 
+mod deserializer;
 mod problem;
 mod read;
 

@@ -2,8 +2,8 @@
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use serde_path_to_error::{Path, Segment};
 
+use crate::deserializer::{Node, Segment};
 use crate::{Problem, Problems, nearest};
 
 /// More mistakes than this are not listed: the reader has enough to do.
@@ -33,12 +33,12 @@ pub fn read<T: DeserializeOwned + Default>(filter: &'static str, config: &[u8]) 
         }
     };
     for _ in 0..MOST_PROBLEMS {
-        let error = match serde_path_to_error::deserialize::<_, T>(&value) {
+        let error = match T::deserialize(Node(&value)) {
             Ok(raw) => return (raw, reader),
             Err(error) => error,
         };
-        let path = error.path().clone();
-        reader.take_out(written(&path), reworded(&error.inner().to_string()));
+        let path = error.path();
+        reader.take_out(written(&path), reworded(error.message));
         if !disarm::<T>(&mut value, &path) {
             break;
         }
@@ -92,18 +92,17 @@ fn covers(outer: &str, inner: &str) -> bool {
             .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
-fn written(path: &Path) -> String {
+fn written(path: &[Segment]) -> String {
     let mut out = String::new();
     for segment in path {
         match segment {
-            Segment::Seq { index } => out.push_str(&format!("[{index}]")),
-            Segment::Map { key } | Segment::Enum { variant: key } => {
+            Segment::Index(index) => out.push_str(&format!("[{index}]")),
+            Segment::Key(key) => {
                 if !out.is_empty() {
                     out.push('.');
                 }
                 out.push_str(key);
             }
-            Segment::Unknown => {}
         }
     }
     out
@@ -112,60 +111,42 @@ fn written(path: &Path) -> String {
 /// Takes the mistaken value at `path` out, so that reading can go on behind it: a member is removed,
 /// an element replaced by something empty that the type accepts (removing it would renumber the rest).
 /// False if there is nothing to take out.
-fn disarm<T: DeserializeOwned>(root: &mut Value, path: &Path) -> bool {
-    let segments: Vec<&Segment> = path.iter().collect();
-    let Some((last, parents)) = segments.split_last() else { return false };
-    let pointer: String = parents
-        .iter()
-        .map(|s| match s {
-            Segment::Seq { index } => format!("/{index}"),
-            Segment::Map { key } | Segment::Enum { variant: key } => {
-                format!("/{}", key.replace('~', "~0").replace('/', "~1"))
-            }
-            Segment::Unknown => String::new(),
-        })
-        .collect();
-    match last {
-        Segment::Map { key } | Segment::Enum { variant: key } => root
-            .pointer_mut(&pointer)
+fn disarm<T: DeserializeOwned>(root: &mut Value, path: &[Segment]) -> bool {
+    match path.split_last() {
+        None => false,
+        Some((Segment::Key(key), parents)) => at(root, parents)
             .and_then(Value::as_object_mut)
             .is_some_and(|members| members.remove(key).is_some()),
-        Segment::Seq { index } => {
-            let at = format!("{pointer}/{index}");
+        Some((Segment::Index(_), _)) => {
             let harmless =
                 [Value::Object(serde_json::Map::new()), "".into(), 0.into(), Value::Array(vec![])];
             harmless.into_iter().any(|candidate| {
-                let Some(place) = root.pointer_mut(&at) else { return false };
+                let Some(place) = at(root, path) else { return false };
                 *place = candidate;
-                match serde_path_to_error::deserialize::<_, T>(&*root) {
-                    Ok(_) => true,
-                    Err(error) => written(error.path()) != written(path),
-                }
+                T::deserialize(Node(root)).map_or_else(|error| error.path() != path, |_| true)
             })
         }
-        Segment::Unknown => false,
     }
 }
 
-/// Serde's message without the strings of the configuration, and with the nearest right word.
-fn reworded(message: &str) -> String {
+/// The value at the end of `path`.
+fn at<'a>(root: &'a mut Value, path: &[Segment]) -> Option<&'a mut Value> {
+    path.iter().try_fold(root, |value, segment| match segment {
+        Segment::Index(index) => value.get_mut(*index),
+        Segment::Key(key) => value.get_mut(key.as_str()),
+    })
+}
+
+/// Serde's message, with the nearest right word for a wrong one.
+fn reworded(message: String) -> String {
     let words: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
-    if message.starts_with("unknown field") || message.starts_with("unknown variant") {
-        if let Some((found, expected)) = words.split_first()
-            && let Some(near) = nearest(found, expected.iter().copied())
-        {
-            return format!("{message}; did you mean `{near}`?");
-        }
-        return message.to_owned();
-    }
-    // `invalid type: string "…", expected …`: the string may be a secret.
-    if let Some(start) = message.find("string \"")
-        && let Some(end) = message.rfind("\", expected")
-        && let (Some(before), Some(after)) = (message.get(..start), message.get(end + 1..))
+    if (message.starts_with("unknown field") || message.starts_with("unknown variant"))
+        && let Some((found, expected)) = words.split_first()
+        && let Some(near) = nearest(found, expected.iter().copied())
     {
-        return format!("{before}a string{after}");
+        return format!("{message}; did you mean `{near}`?");
     }
-    message.to_owned()
+    message
 }
 
 #[cfg(test)]

@@ -107,8 +107,10 @@ impl Options {
             whole.extend((member.exact > 0).then_some(at.fallbacks));
         }
         let mut removals = body.removals(&whole);
-        removals.extend(within);
-        removals.sort_unstable_by_key(|range| range.start);
+        let start = within.first().map_or(0, |range| range.start);
+        let at = removals.partition_point(|range| range.start < start);
+        // All of them are inside `metadata`, which the others are not.
+        removals.splice(at..at, within);
         Ok(Self { tags, fallbacks, removals })
     }
 }
