@@ -82,10 +82,10 @@ pub fn body_model(data: &[u8]) {
         exchange
     });
     assert_eq!(whole.reply, pieces.reply);
-    assert_eq!(whole.request.headers, pieces.request.headers);
-    assert_eq!(whole.request.body, pieces.request.body);
     assert_eq!(whole.reply.is_none(), whole.request.released);
     if whole.reply.is_none() {
+        assert_eq!(whole.request.headers, pieces.request.headers);
+        assert_eq!(whole.request.body, pieces.request.body);
         let sent: Pairs = match serde_json::from_slice(&whole.request.body) {
             Ok(sent) => sent,
             Err(error) if error.to_string().contains("number out of range") => return,

@@ -25,6 +25,19 @@ pub mod key {
     pub const CALLER: &str = "tollgate.caller";
     /// The resolved model as a plain string, by body-model: for native filters and access logs.
     pub const MODEL: &str = "tollgate.model";
+    /// The model that serves it. This and the five keys below are plain strings by body-model, written with
+    /// `hold: host` in place of the headers of its `publish`.
+    pub const BASE_MODEL: &str = "tollgate.base_model";
+    /// The size class of the prompt.
+    pub const CONTEXT: &str = "tollgate.context";
+    /// Models to try next, separated by commas.
+    pub const FALLBACKS: &str = "tollgate.fallbacks";
+    /// Estimated tokens of the prompt.
+    pub const PROMPT_TOKENS: &str = "tollgate.prompt_tokens";
+    /// `true` or `false`.
+    pub const STREAM: &str = "tollgate.stream";
+    /// Tags, separated by commas.
+    pub const TAGS: &str = "tollgate.tags";
     /// What provider-rewrite must restore at the next attempt; private to it.
     pub const ORIGINAL: &str = "tollgate.original";
     /// The provider's name in provider-rewrite's configuration, as a plain string.

@@ -31,4 +31,7 @@ pub struct Request {
     /// Estimated prompt tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompt_tokens: Option<u64>,
+    /// The size class of the prompt, by the estimate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<String>,
 }

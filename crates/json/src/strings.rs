@@ -47,3 +47,43 @@ impl Strings for () {
     #[inline(always)]
     fn end(&mut self) {}
 }
+
+/// Listens, or not.
+impl<S: Strings> Strings for Option<S> {
+    #[inline]
+    fn begin(&mut self, is_key: bool, member: Option<usize>) {
+        if let Some(strings) = self {
+            strings.begin(is_key, member);
+        }
+    }
+    #[inline]
+    fn ascii(&mut self, run: &[u8]) {
+        if let Some(strings) = self {
+            strings.ascii(run);
+        }
+    }
+    #[inline]
+    fn character(&mut self, character: u32) {
+        if let Some(strings) = self {
+            strings.character(character);
+        }
+    }
+    #[inline]
+    fn end(&mut self) {
+        if let Some(strings) = self {
+            strings.end();
+        }
+    }
+    #[inline]
+    fn open(&mut self, member: usize, kind: Kind, depth: u16) {
+        if let Some(strings) = self {
+            strings.open(member, kind, depth);
+        }
+    }
+    #[inline]
+    fn number(&mut self, member: usize, depth: u16) {
+        if let Some(strings) = self {
+            strings.number(member, depth);
+        }
+    }
+}

@@ -38,6 +38,8 @@ impl Exchange<'_> {
         match event {
             Event::Headers(end) => self.pass_headers(REQUEST, None, end),
             Event::Data(bytes, end) => {
+                // What has arrived, whoever holds it (tried on Envoy 1.36 and 1.40).
+                self.info.borrow_mut().request_bytes += bytes.len() as u64;
                 self.with_lane(REQUEST, |lane| lane.piece = bytes);
                 self.pass_data(REQUEST, None, Source::Piece, end);
                 if ends_with_the_last(&self.client.events)

@@ -137,7 +137,6 @@ impl Exchange<'_> {
     pub(crate) fn route_data(&mut self, bytes: Vec<u8>, end: bool) {
         self.router.body.extend_from_slice(&bytes);
         self.router.request_ended |= end;
-        self.info.borrow_mut().request_bytes += bytes.len() as u64;
         self.with_lane(UPSTREAM_REQUEST, |lane| lane.piece = bytes);
         self.pass_data(UPSTREAM_REQUEST, None, Source::Piece, end);
     }

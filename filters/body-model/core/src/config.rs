@@ -6,13 +6,18 @@ mod headers;
 mod names;
 mod raw;
 
+use tollgate_api::{Endpoint, Paths};
 use tollgate_config::{Problems, Reader, Warning, nearest};
+
+use tollgate_effects::Headers;
+use tollgate_inflate::{Coding, Unsupported};
 
 use crate::document::Limits;
 use crate::policy::{Policy, Unknown};
 use crate::publish::Publish;
+use crate::refusal::Refusal;
 pub(crate) use context::{ContextClasses, Factors, is_word};
-use raw::{Raw, RawHoldMissing, RawLimits};
+use raw::{Raw, RawHoldMissing, RawLimits, RawPath};
 
 /// Upper bound of `limits.maxModelBytes`: a name is kept per request, escaped.
 pub(crate) const MOST_MODEL_BYTES: usize = 1024;
@@ -50,13 +55,25 @@ pub(crate) struct Config {
     /// How prompts are estimated; `None`: they are not.
     pub(crate) estimate: Option<Factors>,
     pub(crate) context_classes: ContextClasses,
-    /// More paths, each with the name of its operation.
-    pub(crate) paths: Vec<(String, String)>,
-    /// Paths below which every operation is found too.
-    pub(crate) path_prefixes: Vec<String>,
+    /// What is an operation of the API.
+    pub(crate) paths: Paths,
     pub(crate) decompress: Decompress,
     /// Whether the list of models is answered here.
     pub(crate) serve_models: bool,
+}
+
+impl Config {
+    /// Whether what is told needs all of a body.
+    pub(crate) fn needs_whole_body(&self) -> bool {
+        self.tags.body || self.fallbacks.body || self.estimate.is_some()
+    }
+
+    /// Whether a body may go on with another length.
+    pub(crate) fn may_edit_body(&self) -> bool {
+        let renames =
+            !self.policy.aliases.is_empty() || matches!(self.policy.unknown, Unknown::Default(_));
+        renames || self.tags.body || self.fallbacks.body
+    }
 }
 
 /// Who holds a request's headers until its body was read.
@@ -103,6 +120,22 @@ pub(crate) struct Fallbacks {
 pub(crate) struct Decompress {
     pub(crate) gzip: bool,
     pub(crate) deflate: bool,
+}
+
+impl Decompress {
+    /// The coding of a body to be decoded, if it has one.
+    ///
+    /// # Errors
+    ///
+    /// If it has one that is not to be decoded.
+    pub(crate) fn coding(self, headers: &Headers<'_>) -> Result<Option<Coding>, Refusal> {
+        match Coding::of(headers.all("content-encoding")) {
+            Ok(None) => Ok(None),
+            Ok(Some(Coding::Gzip)) if self.gzip => Ok(Some(Coding::Gzip)),
+            Ok(Some(Coding::Deflate)) if self.deflate => Ok(Some(Coding::Deflate)),
+            Ok(Some(_)) | Err(Unsupported) => Err(Refusal::Encoded),
+        }
+    }
 }
 
 /// Checks `config`.
@@ -156,7 +189,7 @@ pub(crate) fn check(config: &[u8]) -> Result<(Config, Vec<Warning>), Problems> {
         || publish.names.context.is_some();
     let families = raw.estimate.map(|estimate| estimate.families).unwrap_or_default();
     let factors = Factors::check(families, limits.model, &mut reader);
-    let paths = raw.paths.into_iter();
+    let paths = paths(raw.paths, raw.path_prefixes, &mut reader);
     let config = Config {
         limits,
         policy,
@@ -167,10 +200,7 @@ pub(crate) fn check(config: &[u8]) -> Result<(Config, Vec<Warning>), Problems> {
         fallbacks,
         estimate: estimated.then_some(factors),
         context_classes,
-        paths: paths
-            .map(|path| (path.path.unwrap_or_default(), path.endpoint.unwrap_or_default()))
-            .collect(),
-        path_prefixes: raw.path_prefixes,
+        paths,
         decompress,
         serve_models,
     };
@@ -223,6 +253,25 @@ fn hold(
         );
     }
     (if host { Hold::Host } else { Hold::Headers }, HoldMissing { after, pass })
+}
+
+/// Paths of operations besides the built-in ones.
+fn paths(more: Vec<RawPath>, prefixes: Vec<String>, reader: &mut Reader) -> Paths {
+    let names = Endpoint::ALL.map(Endpoint::name);
+    let mut checked = Vec::new();
+    for (i, RawPath { path, endpoint }) in more.into_iter().enumerate() {
+        let at = format!("paths[{i}].endpoint");
+        let name = endpoint.as_deref().unwrap_or("chat_completions");
+        let endpoint = names.get(one_of(Some(name), &names, &at, reader));
+        let endpoint = endpoint.and_then(|name| Endpoint::from_name(name));
+        checked.extend(endpoint.map(|endpoint| (path.unwrap_or_default(), endpoint)));
+    }
+    Paths::new(checked, prefixes).unwrap_or_else(|problems| {
+        for problem in problems {
+            reader.problem(problem.at, problem.message);
+        }
+        Paths::default()
+    })
 }
 
 fn decompress(codings: &[String], reader: &mut Reader) -> Decompress {

@@ -1,18 +1,19 @@
-//! The body as a JSON document: what it says about the model, or why it cannot be trusted to.
-
-use std::ops::Range;
+//! A JSON body: what it says about the model, or why it cannot be trusted to.
 
 use tollgate_json::{Kind, Scanner, Wanted};
 
-use crate::config::MOST_MODEL_BYTES;
+use crate::body::Named;
+use crate::config::{Config, MOST_MODEL_BYTES};
+use crate::estimate::{Estimator, MEMBERS};
+use crate::options::{MOST_RAW_BYTES, Options, Places};
 use crate::refusal::{InvalidModel, Refusal};
 
 /// What the configuration allows of a body.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// The most bytes of a body.
+    /// The most bytes of a body as it is sent.
     pub(crate) body: usize,
-    /// The most bytes of a body that was decoded.
+    /// The most bytes of a body that was encoded.
     pub(crate) decompressed: usize,
     /// The most bytes of a model's name, as UTF-8.
     pub(crate) model: usize,
@@ -23,10 +24,13 @@ pub(crate) struct Limits {
 /// The longest raw form of a name that could be allowed: each byte as `\u00xx`, and two quotes.
 const MOST_RAW_MODEL: usize = MOST_MODEL_BYTES * 6 + 2;
 
-const MODEL: usize = 0;
-const STREAM: usize = 1;
+/// The member that names the model; as a bit, see [`Document::push`].
+pub(crate) const MODEL: usize = 0;
+/// The member that asks for a stream.
+pub(crate) const STREAM: usize = 1;
 /// Bounds on completion tokens, the one that wins first.
 const MAX_TOKENS: [usize; 3] = [2, 3, 4];
+const OPTIONS: Places = Places { tags: 5, metadata: 6, fallbacks: 7 };
 
 const WANTED: &[Wanted] = &[
     Wanted { key: "model", keep: MOST_RAW_MODEL },
@@ -34,85 +38,75 @@ const WANTED: &[Wanted] = &[
     Wanted { key: "max_completion_tokens", keep: 20 },
     Wanted { key: "max_output_tokens", keep: 20 },
     Wanted { key: "max_tokens", keep: 20 },
+    Wanted { key: "tags", keep: MOST_RAW_BYTES },
+    Wanted { key: "metadata", keep: MOST_RAW_BYTES },
+    Wanted { key: "fallbacks", keep: MOST_RAW_BYTES },
+    // For the estimate.
+    MEMBERS[0],
+    MEMBERS[1],
+    MEMBERS[2],
+    MEMBERS[3],
+    MEMBERS[4],
+    MEMBERS[5],
+    MEMBERS[6],
+    MEMBERS[7],
 ];
 
 /// A body under way.
 #[derive(Debug)]
 pub(crate) struct Document {
-    scanner: Scanner,
+    scanner: Scanner<Option<Estimator>>,
     limits: Limits,
-    len: usize,
-}
-
-/// What a complete body says.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Found {
-    /// The model, as written.
-    pub(crate) model: String,
-    /// Where the model's JSON string is in the body, quotes included.
-    pub(crate) model_at: Range<usize>,
-    /// Whether the answer shall be a stream.
-    pub(crate) stream: bool,
-    /// The bound on completion tokens.
-    pub(crate) max_tokens: Option<u64>,
-    /// Bytes of the body.
-    pub(crate) len: usize,
 }
 
 impl Document {
-    pub(crate) fn new(limits: Limits) -> Self {
-        let depth = tollgate_json::Limits { depth: limits.depth };
-        Self { scanner: Scanner::new(WANTED, depth), limits, len: 0 }
+    /// A body whose prompt is estimated, or not.
+    pub(crate) fn new(config: &Config) -> Self {
+        let depth = tollgate_json::Limits { depth: config.limits.depth };
+        let estimator = config.estimate.is_some().then(|| Estimator::new(WANTED));
+        let scanner = Scanner::with_strings(WANTED, depth, estimator);
+        Self { scanner, limits: config.limits }
     }
 
-    /// Whether nothing came yet.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.len == 0
+    /// Takes the next piece, up to the end of a value of `stop` (bit n: member n). How many bytes that were.
+    /// The error is that of the first offending byte, however the body is cut.
+    pub(crate) fn push(&mut self, piece: &[u8], stop: u32) -> Result<usize, Refusal> {
+        let taken = self.scanner.push_to_member(piece, stop);
+        taken.map_err(|error| Refusal::Json(error, self.limits.depth))
     }
 
-    /// Takes the next piece. The error is that of the first offending byte, however the body is cut:
-    /// what is beyond the limit is not read.
-    pub(crate) fn push(&mut self, piece: &[u8]) -> Result<(), Refusal> {
-        let room = self.limits.body.saturating_sub(self.len);
-        let within = piece.get(..room).unwrap_or(piece);
-        self.len = self.len.saturating_add(piece.len());
-        self.scanner.push(within).map_err(|error| Refusal::Json(error, self.limits.depth))?;
-        if within.len() < piece.len() {
-            return Err(Refusal::TooLarge { limit: self.limits.body });
-        }
-        Ok(())
+    /// Whether the values of all `members` (bit n: member n) have ended.
+    pub(crate) fn has(&self, members: u32) -> bool {
+        [MODEL, STREAM]
+            .iter()
+            .all(|n| members & (1 << n) == 0 || self.scanner.member(*n).range.is_some())
     }
 
     /// Ends the body.
-    pub(crate) fn finish(&mut self) -> Result<Found, Refusal> {
-        if self.is_empty() {
-            return Err(Refusal::EmptyBody);
-        }
-        self.scanner.finish().map_err(|error| Refusal::Json(error, self.limits.depth))?;
-        let (model, model_at) = self.model()?;
-        let stream = self.stream()?;
-        Ok(Found { model, model_at, stream, max_tokens: self.max_tokens(), len: self.len })
+    pub(crate) fn finish(&mut self) -> Result<(), Refusal> {
+        self.scanner.finish().map_err(|error| Refusal::Json(error, self.limits.depth))
     }
 
-    fn model(&self) -> Result<(String, Range<usize>), Refusal> {
+    /// The model; `None` if the body names none.
+    pub(crate) fn model(&self) -> Result<Option<Named>, Refusal> {
         let member = self.scanner.member(MODEL);
         if member.count > 1 {
             return Err(Refusal::Duplicate("model"));
         }
         let (Kind::String, Some(at)) = (member.kind, member.range.clone()) else {
-            return Err(Refusal::MissingModel);
+            return if member.exact == 0 { Ok(None) } else { Err(Refusal::MissingModel) };
         };
         // What is too long to be kept is longer than any limit.
-        let Some(model) = member.text() else {
+        let Some(name) = member.text() else {
             return Err(InvalidModel::TooLong { limit: self.limits.model }.into());
         };
-        check_model(&model, self.limits.model)?;
-        Ok((model, at))
+        check_model(&name, self.limits.model)?;
+        Ok(Some(Named { name, at }))
     }
 
-    /// Backends disagree on a `stream` that is no boolean (some take `1` and `"true"` for true), and
-    /// on which of two counts.
-    fn stream(&self) -> Result<bool, Refusal> {
+    /// Whether a stream is asked for. Backends disagree on a `stream` that is no boolean (some take `1` and `"true"`
+    /// for true), and on which of two counts.
+    pub(crate) fn stream(&self) -> Result<bool, Refusal> {
         let member = self.scanner.member(STREAM);
         if member.count > 1 {
             return Err(Refusal::Duplicate("stream"));
@@ -124,11 +118,22 @@ impl Document {
         }
     }
 
-    fn max_tokens(&self) -> Option<u64> {
+    /// The bound on completion tokens.
+    pub(crate) fn max_tokens(&self) -> Option<u64> {
         MAX_TOKENS.iter().find_map(|index| {
             let raw = self.scanner.member(*index).raw()?;
             std::str::from_utf8(raw).ok()?.parse().ok()
         })
+    }
+
+    /// Tags and fallbacks, of a complete body.
+    pub(crate) fn options(&self, config: &Config, tags: Vec<String>) -> Result<Options, Refusal> {
+        Options::read(config, &self.scanner, OPTIONS, tags)
+    }
+
+    /// The estimated tokens of the prompt, where they are estimated.
+    pub(crate) fn prompt_tokens(&self) -> Option<u64> {
+        self.scanner.strings().as_ref().map(|estimator| estimator.tokens(1000))
     }
 }
 

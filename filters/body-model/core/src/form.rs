@@ -3,17 +3,14 @@
 //! The counterpart of [`crate::document`] for audio transcriptions and translations and for edits of
 //! images.
 
-use std::ops::Range;
-
 use tollgate_multipart::{Field, Scanner, Wanted, boundary};
 
+use crate::body::Named;
 use crate::config::MOST_MODEL_BYTES;
-use crate::document::{Found, Limits, check_model};
+use crate::document::{MODEL, STREAM, check_model};
 use crate::refusal::{InvalidModel, Refusal};
 
-const MODEL: usize = 0;
-const STREAM: usize = 1;
-
+/// At the places of the members of a JSON body.
 const WANTED: &[Wanted] =
     &[Wanted { name: "model", keep: MOST_MODEL_BYTES }, Wanted { name: "stream", keep: 5 }];
 
@@ -21,74 +18,54 @@ const WANTED: &[Wanted] =
 #[derive(Debug)]
 pub(crate) struct Form {
     scanner: Scanner,
-    limits: Limits,
-    len: usize,
+    max_model_bytes: usize,
 }
 
 impl Form {
     /// A body of this `content-type`.
-    pub(crate) fn new(content_type: &[u8], limits: Limits) -> Result<Self, Refusal> {
+    pub(crate) fn new(content_type: &[u8], max_model_bytes: usize) -> Result<Self, Refusal> {
         let boundary = boundary(content_type).map_err(Refusal::ContentType)?;
         let scanner = Scanner::new(&boundary, WANTED, tollgate_multipart::Limits::default());
-        Ok(Self { scanner, limits, len: 0 })
+        Ok(Self { scanner, max_model_bytes })
     }
 
-    /// Whether nothing came yet.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.len == 0
+    /// As [`crate::document::Document::push`].
+    pub(crate) fn push(&mut self, piece: &[u8], stop: u32) -> Result<usize, Refusal> {
+        self.scanner.push_to_field(piece, stop).map_err(Refusal::Form)
     }
 
-    /// Takes the next piece. The error is that of the first offending byte, however the body is cut:
-    /// what is beyond the limit is not read.
-    pub(crate) fn push(&mut self, piece: &[u8]) -> Result<(), Refusal> {
-        self.push_until(piece, 0).map(drop)
+    /// As [`crate::document::Document::has`].
+    pub(crate) fn has(&self, fields: u32) -> bool {
+        [MODEL, STREAM]
+            .iter()
+            .all(|n| fields & (1 << n) == 0 || self.scanner.field(*n).range.is_some())
     }
 
-    /// As [`Form::push`], but stops behind the model, at the same byte however the body is cut. How
-    /// many bytes of the piece were taken.
-    pub(crate) fn push_to_model(&mut self, piece: &[u8]) -> Result<usize, Refusal> {
-        self.push_until(piece, 1 << MODEL)
+    /// Ends the body.
+    pub(crate) fn finish(&mut self) -> Result<(), Refusal> {
+        self.scanner.finish().map_err(Refusal::Form)
     }
 
-    fn push_until(&mut self, piece: &[u8], stop: u32) -> Result<usize, Refusal> {
-        let room = self.limits.body.saturating_sub(self.len);
-        let within = piece.get(..room).unwrap_or(piece);
-        let taken = self.scanner.push_to_field(within, stop).map_err(Refusal::Form)?;
-        self.len = self.len.saturating_add(taken);
-        if taken == within.len() && within.len() < piece.len() {
-            return Err(Refusal::TooLarge { limit: self.limits.body });
-        }
-        Ok(taken)
-    }
-
-    /// Ends the body. The model's place in [`Found`] is that of its text.
-    pub(crate) fn finish(&mut self) -> Result<Found, Refusal> {
-        self.scanner.finish().map_err(Refusal::Form)?;
-        let (model, model_at) = self.model()?;
-        let stream = self.stream()?;
-        Ok(Found { model, model_at, stream, max_tokens: None, len: self.len })
-    }
-
-    /// The model so far, and where its text is in the body.
-    pub(crate) fn model(&self) -> Result<(String, Range<usize>), Refusal> {
+    /// The model, and where its text is in the body; `None` if there is no such field.
+    pub(crate) fn model(&self) -> Result<Option<Named>, Refusal> {
         let field = self.field(MODEL, "model")?;
-        let Some(at) = field.range.clone() else { return Err(Refusal::MissingModel) };
+        let Some(at) = field.range.clone() else { return Ok(None) };
         if field.is_file {
             return Err(InvalidModel::NotText.into());
         }
         // What is too long to be kept is longer than any limit.
         if field.too_long() {
-            return Err(InvalidModel::TooLong { limit: self.limits.model }.into());
+            return Err(InvalidModel::TooLong { limit: self.max_model_bytes }.into());
         }
         // A byte order mark is taken off by some (WHATWG's `formData()`).
         let model = field.text().filter(|text| !text.starts_with('\u{feff}'));
         let model = model.ok_or(InvalidModel::NotText)?;
-        check_model(model, self.limits.model)?;
-        Ok((model.to_owned(), at))
+        check_model(model, self.max_model_bytes)?;
+        Ok(Some(Named { name: model.to_owned(), at }))
     }
 
     /// FastAPI takes `True`, `1`, `on` and more for true, Go other ones, JavaScript none of them.
-    fn stream(&self) -> Result<bool, Refusal> {
+    pub(crate) fn stream(&self) -> Result<bool, Refusal> {
         let field = self.field(STREAM, "stream")?;
         match (field.count, field.raw()) {
             (0, _) => Ok(false),

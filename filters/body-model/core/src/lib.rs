@@ -13,19 +13,19 @@
 //! Not here: which path is an endpoint (`tollgate-api`), JSON (`tollgate-json`), who is calling
 //! (`key-check`), other fields of the body (`token-count`, `provider-rewrite`).
 
-#![expect(dead_code, reason = "what request.rs does not use yet")]
-
+mod body;
 mod config;
 mod document;
-#[cfg_attr(not(test), expect(dead_code, reason = "requests do not read forms yet"))]
+pub mod estimate;
 mod form;
 mod options;
 mod pattern;
-pub mod estimate;
 mod policy;
 mod publish;
+mod reading;
 mod refusal;
 mod request;
+mod watch;
 
 use std::rc::Rc;
 
@@ -33,6 +33,7 @@ use tollgate_config::Problems;
 use tollgate_effects::{Configured, Environment, Plugin};
 
 use config::Config;
+use watch::Watch;
 
 #[cfg(feature = "schema")]
 pub use config::config_schema;
@@ -41,6 +42,7 @@ pub use request::Request;
 /// The body-model filter.
 pub struct BodyModel {
     config: Rc<Config>,
+    watch: Rc<Watch>,
 }
 
 impl Plugin for BodyModel {
@@ -50,11 +52,16 @@ impl Plugin for BodyModel {
 
     fn configure(config: &[u8], _: &dyn Environment) -> Result<Configured<Self>, Problems> {
         let (config, warnings) = config::check(config)?;
-        Ok(Configured { plugin: Self { config: Rc::new(config) }, warnings })
+        let plugin = Self { config: Rc::new(config), watch: Rc::default() };
+        Ok(Configured { plugin, warnings })
     }
 
     fn stream(&self) -> Request {
-        Request::new(Rc::clone(&self.config))
+        Request::new(Rc::clone(&self.config), Rc::clone(&self.watch))
+    }
+
+    fn tick_period(&self) -> u32 {
+        self.watch.tick_period()
     }
 }
 

@@ -186,6 +186,11 @@ impl Aliases {
         Some((alias, fill(target, found.star)))
     }
 
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.pairs.is_empty()
+    }
+
     /// The aliases without `*`, with their targets.
     pub(crate) fn exact(&self) -> impl Iterator<Item = (&str, &str)> {
         let pairs = self.pairs.iter().map(|(alias, target)| (alias.as_str(), target.as_str()));

@@ -6,6 +6,8 @@ use tollgate_effects::{Direction, Effect, Effects, Headers};
 use tollgate_facts::{Request, key};
 use tollgate_owned_headers::OwnedHeaders;
 
+use crate::config::Hold;
+
 /// Owned whatever the configuration says: a route or a policy may trust them by their names.
 pub(crate) const DEFAULT_HEADERS: [&str; 7] = [
     DEFAULT_MODEL_HEADER,
@@ -64,31 +66,46 @@ impl Publish {
         self.owned.strip(headers, out);
     }
 
-    /// The effects that tell about `request`, whose prompt is in size class `context`. The route is not
-    /// chosen again yet.
-    pub(crate) fn tell(&self, request: &Request, context: Option<&str>, out: &mut Effects) {
+    /// Whether a header of this name is one that only this filter may write.
+    pub(crate) fn owns(&self, name: &[u8]) -> bool {
+        self.owned.contains(name)
+    }
+
+    /// The effects that tell about `request`. The route is not chosen again yet.
+    ///
+    /// Headers that the host holds have gone past this filter: what is told by header is filter state then, which a
+    /// native filter behind the host's buffer puts into headers.
+    pub(crate) fn tell(&self, request: &Request, hold: Hold, out: &mut Effects) {
         let list = |list: &[String]| (!list.is_empty()).then(|| list.join(","));
         let names = &self.names;
-        let headers = [
-            (&names.model, Some(request.model.clone())),
-            (&names.stream, Some(if request.stream { "true" } else { "false" }.to_owned())),
-            (&names.base_model, Some(request.base_model.clone())),
-            (&names.tags, list(&request.tags)),
-            (&names.fallbacks, list(&request.fallbacks)),
-            (&names.prompt_tokens, request.prompt_tokens.map(|tokens| tokens.to_string())),
-            (&names.context, context.map(str::to_owned)),
+        let told = [
+            (&names.model, key::MODEL, Some(request.model.clone())),
+            (&names.stream, key::STREAM, Some(request.stream.to_string())),
+            (&names.base_model, key::BASE_MODEL, Some(request.base_model.clone())),
+            (&names.tags, key::TAGS, list(&request.tags)),
+            (&names.fallbacks, key::FALLBACKS, list(&request.fallbacks)),
+            (
+                &names.prompt_tokens,
+                key::PROMPT_TOKENS,
+                request.prompt_tokens.map(|n| n.to_string()),
+            ),
+            (&names.context, key::CONTEXT, request.context.clone()),
         ];
-        for (name, value) in headers {
-            if let (Some(name), Some(value)) = (name, value) {
-                out.push(Effect::SetHeader {
-                    on: Direction::Request,
-                    name: Cow::Owned(name.clone()),
-                    value: value.into_bytes(),
-                });
-            }
-        }
         out.push(tollgate_facts::publish(key::REQUEST, request));
         let value = request.model.as_bytes().to_vec();
         out.push(Effect::SetFilterState { key: key::MODEL, value });
+        for (name, key, value) in told {
+            let (Some(name), Some(value)) = (name, value) else { continue };
+            let value = value.into_bytes();
+            match hold {
+                Hold::Headers => {
+                    let name = Cow::Owned(name.clone());
+                    out.push(Effect::SetHeader { on: Direction::Request, name, value });
+                }
+                // Written above.
+                Hold::Host if key == key::MODEL => {}
+                Hold::Host => out.push(Effect::SetFilterState { key, value }),
+            }
+        }
     }
 }

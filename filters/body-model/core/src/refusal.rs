@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use tollgate_api::ApiError;
+use tollgate_api::{ApiError, PathError, PathReason};
 
 /// Why a request is refused.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -13,6 +13,8 @@ pub(crate) enum Refusal {
     CallerUnreadable,
     /// There is no boundary to read a form by.
     ContentType(tollgate_multipart::ContentTypeError),
+    /// The path and the body name different models.
+    Differs,
     /// The key occurs more than once, as some backend reads keys.
     Duplicate(&'static str),
     /// No body, or one of no bytes.
@@ -23,6 +25,10 @@ pub(crate) enum Refusal {
     Form(tollgate_multipart::Error),
     /// What a model to try next is refused for.
     Fallback(Box<Self>),
+    /// The host does not hand over bodies while headers are held.
+    HoldMissing,
+    /// The body is not what its coding says.
+    Inflate(tollgate_inflate::Error),
     /// The model's name is not fit for a name.
     InvalidModel(InvalidModel),
     /// The body is not a JSON object; with the depth that is allowed.
@@ -37,6 +43,8 @@ pub(crate) enum Refusal {
     NotFound(String),
     /// A list beside the model is not fit: the parameter, and why.
     Option(&'static str, InvalidOption),
+    /// The path can be read in more than one way, or what it names is no model.
+    Path(PathError),
     /// `stream` is neither a boolean nor null.
     StreamNotBoolean,
     /// The body is longer than this.
@@ -115,7 +123,9 @@ impl Refusal {
             Self::CallerUnreadable | Self::NoCaller | Self::NotAllowed(_) => {
                 "tollgate_body_model.refused.model_not_allowed"
             }
-            Self::Duplicate("model") => "tollgate_body_model.refused.duplicate_model",
+            Self::Differs | Self::Duplicate("model") => {
+                "tollgate_body_model.refused.duplicate_model"
+            }
             Self::Duplicate(_) | Self::Option(..) | Self::StreamNotBoolean => {
                 "tollgate_body_model.refused.invalid_parameter"
             }
@@ -123,7 +133,13 @@ impl Refusal {
                 "tollgate_body_model.refused.invalid_json"
             }
             Self::ContentType(_) | Self::Form(_) => "tollgate_body_model.refused.invalid_multipart",
+            Self::HoldMissing => "tollgate_body_model.refused.header_hold_missing",
+            Self::Path(PathError { reason: PathReason::Model, .. }) => {
+                "tollgate_body_model.refused.invalid_model"
+            }
+            Self::Path(_) => "tollgate_body_model.refused.invalid_path",
             Self::Encoded => "tollgate_body_model.refused.unsupported_content_encoding",
+            Self::Inflate(_) => "tollgate_body_model.refused.invalid_content_encoding",
             Self::Fallback(refusal) => refusal.metric(),
             Self::InvalidModel(_) => "tollgate_body_model.refused.invalid_model",
             Self::MissingModel => "tollgate_body_model.refused.missing_model",
@@ -138,17 +154,22 @@ impl Refusal {
             let ApiError { status, code, .. } = refusal.error();
             return ApiError::new(status, code, self.message()).param("fallbacks");
         }
+        if let Self::Path(error) = self {
+            return error.error();
+        }
         let (status, code, param) = match self {
             Self::CallerUnreadable | Self::NoCaller | Self::NotAllowed(_) => {
                 (403, "model_not_allowed", Some("model"))
             }
-            Self::Duplicate("model") => (400, "duplicate_model", Some("model")),
+            Self::Differs | Self::Duplicate("model") => (400, "duplicate_model", Some("model")),
             Self::Duplicate(key) | Self::Option(key, _) => (400, "invalid_parameter", Some(*key)),
             Self::EmptyBody | Self::Json(..) | Self::Upgrade => (400, "invalid_json", None),
             Self::ContentType(_) | Self::Form(_) => (400, "invalid_multipart", None),
             Self::Encoded => (415, "unsupported_content_encoding", None),
             // Above.
-            Self::Fallback(_) => (400, "invalid_parameter", None),
+            Self::Fallback(_) | Self::Path(_) => (400, "invalid_parameter", None),
+            Self::HoldMissing => (500, "header_hold_missing", None),
+            Self::Inflate(_) => (400, "invalid_content_encoding", None),
             Self::InvalidModel(_) => (400, "invalid_model", Some("model")),
             Self::MissingModel => (400, "missing_model", Some("model")),
             Self::NotFound(_) => (404, "model_not_found", Some("model")),
@@ -162,13 +183,21 @@ impl Refusal {
         }
     }
 
-    fn message(&self) -> String {
+    /// In one sentence.
+    pub(crate) fn message(&self) -> String {
         use tollgate_json::Error;
         match self {
             Self::CallerUnreadable => {
                 "what was published about the caller cannot be read, so no model is allowed".into()
             }
             Self::ContentType(reason) => format!("the body cannot be read as a form: {reason}"),
+            Self::Differs => "the path and the body name different models: send one".into(),
+            Self::HoldMissing => "the gateway gives body-model no body while it holds the headers: \
+                set `allow_on_headers_stop_iteration: true` on the Wasm filter (Envoy 1.35 or later), \
+                or `hold: host` in its configuration"
+                .into(),
+            Self::Inflate(error) => format!("the body cannot be decoded: {error}"),
+            Self::Path(error) => error.error().message,
             Self::Duplicate(key) => format!(
                 "more than one `{key}` in the body (keys that differ only in case count as the \
                  same): send exactly one"

@@ -2,161 +2,196 @@
 
 use std::rc::Rc;
 
-use tollgate_api::{Dialect, Endpoint};
+use tollgate_api::{Call, Dialect};
 use tollgate_effects::{
-    Body, Context, Direction, Edit, Effect, Effects, Flow, Headers, Phase, Stream, Want,
+    Body as Piece, Context, Effect, Effects, Flow, Headers, LogLevel, Phase, Stream, Want,
 };
 
-use crate::config::Config;
-use crate::document::{Document, Found};
-use crate::policy::Resolved;
+use crate::config::{Config, Hold};
+use crate::reading::Reading;
 use crate::refusal::Refusal;
+use crate::watch::{Waiting, Watch};
 
-/// The filter's side of one exchange; it is over for it once the request goes on.
+/// The filter's side of one exchange; it is over for it once the request has gone on.
 pub struct Request {
     config: Rc<Config>,
-    /// The held request; `None`: not, or no longer, of interest.
-    held: Option<Held>,
+    watch: Rc<Watch>,
+    stage: Stage,
 }
 
-/// A request to an endpoint of the API whose body is under way.
-struct Held {
-    endpoint: Endpoint,
-    document: Document,
-    /// Whether the method asks for a body.
-    expects_body: bool,
-    has_content_length: bool,
+enum Stage {
+    /// Not, or no longer, of interest.
+    Passing,
+    /// Held, here or (with `hold: host`) behind this filter, while the body is under way.
+    Held(Box<Reading>, Option<Waiting>),
+    /// Gone on; the rest of the body is read as it flows.
+    Flowing(Box<Reading>),
 }
 
 impl Request {
-    pub(crate) fn new(config: Rc<Config>) -> Self {
-        Self { config, held: None }
+    pub(crate) fn new(config: Rc<Config>, watch: Rc<Watch>) -> Self {
+        Self { config, watch, stage: Stage::Passing }
     }
 }
 
 impl Stream for Request {
     fn wants(&self, phase: Phase) -> Want {
-        match (phase, &self.held) {
-            (Phase::RequestBody, Some(_)) => Want::Pieces,
+        match (phase, &self.stage) {
+            (Phase::RequestBody, Stage::Held(..) | Stage::Flowing(_)) => Want::Windows,
+            (Phase::Tick, Stage::Held(_, Some(_))) => Want::Pieces,
             _ => Want::Nothing,
         }
     }
 
     fn on_request_headers(
         &mut self,
-        _: Context<'_>,
+        ctx: Context<'_>,
         headers: &Headers<'_>,
         end: bool,
         out: &mut Effects,
     ) -> Flow {
         self.config.publish.strip(headers, out);
-        let Some(endpoint) = headers.get(":path").and_then(Endpoint::of_path) else {
-            return Flow::Continue;
+        let path = headers.get(":path").unwrap_or_default();
+        let call = match self.config.paths.call(path) {
+            Ok(Some(call)) => call,
+            Ok(None) => return Flow::Continue,
+            Err(error) => return refuse(&Refusal::Path(error), error.dialect, out),
         };
-        let method = headers.get(":method").unwrap_or_default();
-        let expects_body = [&b"POST"[..], b"PUT", b"PATCH"].contains(&method);
-        match self.check_headers(headers, expects_body, end) {
-            Ok(()) if end => Flow::Continue,
-            Ok(()) => {
-                self.held = Some(Held {
-                    endpoint,
-                    document: Document::new(self.config.limits),
-                    expects_body,
-                    has_content_length: headers.contains("content-length"),
-                });
-                Flow::Pause
+        let dialect = call.endpoint.dialect();
+        let begun = self.begin(call, ctx, headers, end, out);
+        begun.unwrap_or_else(|refusal| refuse(&refusal, dialect, out))
+    }
+
+    fn on_request_body(&mut self, ctx: Context<'_>, piece: Piece<'_>, out: &mut Effects) -> Flow {
+        match std::mem::replace(&mut self.stage, Stage::Passing) {
+            Stage::Passing => Flow::Continue,
+            Stage::Held(reading, waiting) => {
+                if let Some(waiting) = waiting {
+                    waiting.end();
+                }
+                self.held(reading, ctx, piece, out)
             }
-            Err(refusal) => refuse(&refusal, endpoint.dialect(), out),
+            Stage::Flowing(reading) => self.flowing(reading, ctx, piece, out),
         }
     }
 
-    fn on_request_body(&mut self, ctx: Context<'_>, body: Body<'_>, out: &mut Effects) -> Flow {
-        let Some(held) = &mut self.held else { return Flow::Continue };
-        if let Err(refusal) = held.document.push(body.bytes) {
-            return refuse(&refusal, held.endpoint.dialect(), out);
-        }
-        if !body.end {
+    fn on_tick(&mut self, ctx: Context<'_>, out: &mut Effects) -> Flow {
+        let missing = self.config.hold_missing;
+        let Stage::Held(reading, Some(waiting)) = &mut self.stage else { return Flow::Pause };
+        if !waiting.is_stuck(missing.after, ctx) {
             return Flow::Pause;
         }
-        let Some(mut held) = self.held.take() else { return Flow::Continue };
-        if held.document.is_empty() && !held.expects_body {
+        let dialect = reading.call.endpoint.dialect();
+        if self.watch.tell() {
+            let message = format!("body-model: {}", Refusal::HoldMissing.message());
+            out.push(Effect::Log { level: LogLevel::Error, message });
+        }
+        self.stage = Stage::Passing;
+        if missing.pass {
+            out.push(Effect::Count { metric: "tollgate_body_model.passed_unread".into(), by: 1 });
             return Flow::Continue;
         }
-        match held.document.finish().and_then(|found| self.release(&held, &found, ctx, out)) {
-            Ok(()) => Flow::Continue,
-            Err(refusal) => refuse(&refusal, held.endpoint.dialect(), out),
-        }
+        refuse(&Refusal::HoldMissing, dialect, out)
     }
 }
 
 impl Request {
-    /// What the headers alone are refused for.
-    fn check_headers(
-        &self,
+    /// What the headers alone decide of a request to the API.
+    fn begin(
+        &mut self,
+        call: Call,
+        ctx: Context<'_>,
         headers: &Headers<'_>,
-        expects_body: bool,
         end: bool,
-    ) -> Result<(), Refusal> {
+        out: &mut Effects,
+    ) -> Result<Flow, Refusal> {
+        let config = Rc::clone(&self.config);
+        let method = headers.get(":method").unwrap_or_default();
+        let expects_body = [&b"POST"[..], b"PUT", b"PATCH"].contains(&method);
         if end {
-            return if expects_body { Err(Refusal::EmptyBody) } else { Ok(()) };
+            return if expects_body { Err(Refusal::EmptyBody) } else { Ok(Flow::Continue) };
         }
         if !expects_body && headers.contains("upgrade") {
             return Err(Refusal::Upgrade);
         }
-        if headers.is_encoded() {
-            return Err(Refusal::Encoded);
-        }
-        let limit = self.config.limits.body;
+        let coding = config.decompress.coding(headers)?;
+        let limit = config.limits.body;
         match headers.content_length() {
-            Some(len) if usize::try_from(len).is_ok_and(|len| len <= limit) => Ok(()),
-            Some(_) => Err(Refusal::TooLarge { limit }),
-            None => Ok(()),
+            Some(len) if usize::try_from(len).is_ok_and(|len| len <= limit) => {}
+            Some(_) => return Err(Refusal::TooLarge { limit }),
+            None => {}
         }
+        let mut reading = Reading::new(&config, call, headers, expects_body, coding)?;
+        reading.decide_by_path(&config, ctx)?;
+        if config.hold == Hold::Host {
+            // The headers go on now: what the body may change of them is changed before.
+            reading.prepare_headers(&config, out);
+            self.stage = Stage::Held(Box::new(reading), None);
+            return Ok(Flow::Continue);
+        }
+        if reading.is_decided() {
+            reading.let_go(&config, out)?;
+            self.stage = Stage::Flowing(Box::new(reading));
+            return Ok(Flow::Continue);
+        }
+        let waiting = self.watch.begin(headers, |name| !config.publish.owns(name));
+        self.stage = Stage::Held(Box::new(reading), waiting);
+        Ok(Flow::Pause)
     }
 
-    /// Publishes what was found and lets the request go on to the route for it.
-    fn release(
-        &self,
-        held: &Held,
-        found: &Found,
+    /// A piece of a body whose headers are held.
+    fn held(
+        &mut self,
+        mut reading: Box<Reading>,
         ctx: Context<'_>,
+        piece: Piece<'_>,
         out: &mut Effects,
-    ) -> Result<(), Refusal> {
-        let policy = &self.config.policy;
-        let caller = policy.caller(ctx)?;
-        let Resolved { model, base_model } = policy.resolve(&found.model, caller.as_ref())?;
-        let fact = tollgate_facts::Request {
-            requested_model: found.model.clone(),
-            model,
-            base_model,
-            stream: found.stream,
-            endpoint: held.endpoint.name().to_owned(),
-            dialect: held.endpoint.dialect().name().to_owned(),
-            max_tokens: found.max_tokens,
-            ..tollgate_facts::Request::default()
-        };
-        self.config.publish.tell(&fact, None, out);
-        if fact.model != found.model {
-            rename(&fact.model, found, held.has_content_length, out);
+    ) -> Flow {
+        let dialect = reading.call.endpoint.dialect();
+        let config = Rc::clone(&self.config);
+        if let Err(refusal) = reading.take(&config, ctx, piece.bytes) {
+            return refuse(&refusal, dialect, out);
         }
-        out.push(Effect::ClearRouteCache);
-        Ok(())
+        if piece.end {
+            if reading.is_no_call() {
+                return Flow::Continue;
+            }
+            return match reading.finish(&config, ctx, out) {
+                Ok(()) => Flow::Continue,
+                Err(refusal) => refuse(&refusal, dialect, out),
+            };
+        }
+        if piece.more || !reading.is_decided() {
+            self.stage = Stage::Held(reading, None);
+            return Flow::Pause;
+        }
+        if let Err(refusal) = reading.let_go(&config, out) {
+            return refuse(&refusal, dialect, out);
+        }
+        self.stage = Stage::Flowing(reading);
+        Flow::Continue
     }
-}
 
-/// Replaces the model in the held body, and nothing else of it.
-fn rename(model: &str, found: &Found, has_content_length: bool, out: &mut Effects) {
-    let with = serde_json::Value::from(model).to_string().into_bytes();
-    let len = found.model_at.len();
-    let new_len = (found.len - len) + with.len();
-    let edits = vec![Edit { start: found.model_at.start, len, with }];
-    out.push(Effect::EditBody { on: Direction::Request, edits });
-    if has_content_length {
-        out.push(Effect::SetHeader {
-            on: Direction::Request,
-            name: "content-length".into(),
-            value: new_len.to_string().into_bytes(),
-        });
+    /// A piece of a body whose headers have gone on.
+    fn flowing(
+        &mut self,
+        mut reading: Box<Reading>,
+        ctx: Context<'_>,
+        piece: Piece<'_>,
+        out: &mut Effects,
+    ) -> Flow {
+        let read = reading.take(&self.config, ctx, piece.bytes);
+        let ends = piece.end && !reading.is_no_call();
+        let read = read.and_then(|()| if ends { reading.complete(out) } else { Ok(()) });
+        match read {
+            Err(refusal) => refuse(&refusal, reading.call.endpoint.dialect(), out),
+            Ok(()) => {
+                if !piece.end {
+                    self.stage = Stage::Flowing(reading);
+                }
+                Flow::Continue
+            }
+        }
     }
 }
 

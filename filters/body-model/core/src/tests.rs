@@ -36,12 +36,15 @@ fn post(config: &Value, caller: Option<&str>, body: &[u8], cut: Cut<'_>) -> Exch
     exchange
 }
 
-/// What is seen behind the filter, to compare cuts.
+/// What is seen behind the filter, to compare cuts. How much of a refused request had gone on before what is wrong
+/// with it came by depends on the cut.
 fn outcome(exchange: &Exchange<Request>) -> String {
+    if let Some(reply) = &exchange.reply {
+        return format!("{reply:?} {:?}", exchange.counters);
+    }
     let state = ["tollgate.model", "tollgate.request"].map(|key| exchange.state(key));
     format!(
-        "{:?} {:?} {} {:?} {} {} {:?}",
-        exchange.reply,
+        "{:?} {} {:?} {} {} {:?}",
         exchange.request.headers,
         exchange.request.text(),
         state,

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const LIMITS: Limits = Limits { body: 400, decompressed: 400, model: 32, depth: 0 };
+const MAX_MODEL_BYTES: usize = 32;
 const TYPE: &[u8] = b"multipart/form-data; boundary=b";
 
 /// A form of these parts, each of which is its header's parameters and its content.
@@ -14,12 +14,15 @@ fn form(parts: &[(&str, &str)]) -> Vec<u8> {
     body.into_bytes()
 }
 
+/// The model, where it is, and whether a stream is asked for.
+type Found = (Named, bool);
+
 fn read(body: &[u8], cut: usize) -> Result<Found, Refusal> {
-    let mut form = Form::new(TYPE, LIMITS).unwrap();
-    assert!(form.is_empty());
-    form.push(&body[..cut])?;
-    form.push(&body[cut..])?;
-    form.finish()
+    let mut form = Form::new(TYPE, MAX_MODEL_BYTES).unwrap();
+    form.push(&body[..cut], 0)?;
+    form.push(&body[cut..], 0)?;
+    form.finish()?;
+    Ok((form.model()?.ok_or(Refusal::MissingModel)?, form.stream()?))
 }
 
 fn read_all_ways(body: &[u8]) -> Result<Found, Refusal> {
@@ -38,11 +41,10 @@ fn the_model_is_found_in_any_cut_and_can_be_replaced() {
     ] {
         let body = form(&parts);
         let found = read_all_ways(&body).unwrap();
-        assert_eq!((found.model.as_str(), found.stream), ("whisper-1", false));
-        assert_eq!((found.max_tokens, found.len), (None, body.len()));
-        let form = Form::new(TYPE, LIMITS).unwrap();
+        assert_eq!((found.0.name.as_str(), found.1), ("whisper-1", false));
+        let form = Form::new(TYPE, MAX_MODEL_BYTES).unwrap();
         let mut replaced = body.clone();
-        replaced.splice(found.model_at, form.replacement("another").unwrap());
+        replaced.splice(found.0.at, form.replacement("another").unwrap());
         let expected = String::from_utf8(body).unwrap().replace("whisper-1", "another");
         assert_eq!(String::from_utf8(replaced).unwrap(), expected);
     }
@@ -51,15 +53,15 @@ fn the_model_is_found_in_any_cut_and_can_be_replaced() {
 #[test]
 fn pushing_to_the_model_stops_at_the_same_byte_in_any_cut() {
     let body = form(&[("name=\"model\"", "whisper-1"), ("name=\"file\"; filename=\"a\"", "a")]);
-    let mut whole = Form::new(TYPE, LIMITS).unwrap();
-    let stop = whole.push_to_model(&body).unwrap();
+    let mut whole = Form::new(TYPE, MAX_MODEL_BYTES).unwrap();
+    let stop = whole.push(&body, 1 << MODEL).unwrap();
     assert!(body[..stop].ends_with(b"whisper-1\r\n--b\r\n"));
-    assert_eq!(whole.model().unwrap().0, "whisper-1");
+    assert_eq!(whole.model().unwrap().unwrap().name, "whisper-1");
     for cut in 0..stop {
-        let mut form = Form::new(TYPE, LIMITS).unwrap();
-        assert_eq!(form.push_to_model(&body[..cut]).unwrap(), cut);
-        assert_eq!(form.push_to_model(&body[cut..]).unwrap(), stop - cut, "cut at {cut}");
-        assert_eq!(form.push_to_model(&body[stop..]).unwrap(), body.len() - stop);
+        let mut form = Form::new(TYPE, MAX_MODEL_BYTES).unwrap();
+        assert_eq!(form.push(&body[..cut], 1 << MODEL).unwrap(), cut);
+        assert_eq!(form.push(&body[cut..], 1 << MODEL).unwrap(), stop - cut, "cut at {cut}");
+        assert_eq!(form.push(&body[stop..], 1 << MODEL).unwrap(), body.len() - stop);
         assert!(form.finish().is_ok());
     }
 }
