@@ -176,9 +176,13 @@ impl<S: Strings> Scanner<S> {
     /// # Errors
     ///
     /// As soon as no continuation could make the document right; the same again for each later call.
-    // Not inlined: into a caller built for size it would be built for size too.
-    #[inline(never)]
     pub fn push_to_member(&mut self, piece: &[u8], stop: u32) -> Result<usize, Error> {
+        S::push(self, piece, stop)
+    }
+
+    /// [`Self::push_to_member`], for [`Strings::push`].
+    #[inline]
+    pub fn scan(&mut self, piece: &[u8], stop: u32) -> Result<usize, Error> {
         if let Some(error) = self.failed {
             return Err(error);
         }

@@ -1,6 +1,6 @@
 //! What is told of the text in a document, while it is scanned.
 
-use crate::Kind;
+use crate::{Error, Kind, Scanner};
 
 /// Is told of every string, as its bytes come by.
 ///
@@ -10,7 +10,7 @@ use crate::Kind;
 /// the end of the pieces can come at any point.
 ///
 /// `()` listens to nothing, at no cost.
-pub trait Strings {
+pub trait Strings: Sized {
     /// A string begins: a key or a value, inside the value of the given [`Wanted`](crate::Wanted)
     /// member or of none. The keys of the document's own object are inside none.
     fn begin(&mut self, is_key: bool, member: Option<usize>);
@@ -35,6 +35,15 @@ pub trait Strings {
     fn number(&mut self, member: usize, depth: u16) {
         let _ = (member, depth);
     }
+
+    /// Scans a piece, by calling [`Scanner::scan`] and no more.
+    ///
+    /// A generic function is compiled in the crate that uses it, with its optimization level; so the
+    /// scanner would be built for size in a filter. What this is written out for is compiled in the
+    /// crate where it is written: `#[inline(never)] fn push(…) -> … { scanner.scan(piece, stop) }`.
+    fn push(scanner: &mut Scanner<Self>, piece: &[u8], stop: u32) -> Result<usize, Error> {
+        scanner.scan(piece, stop)
+    }
 }
 
 impl Strings for () {
@@ -46,6 +55,12 @@ impl Strings for () {
     fn character(&mut self, _: u32) {}
     #[inline(always)]
     fn end(&mut self) {}
+
+    // Not inlined: into a caller built for size it would be built for size too.
+    #[inline(never)]
+    fn push(scanner: &mut Scanner, piece: &[u8], stop: u32) -> Result<usize, Error> {
+        scanner.scan(piece, stop)
+    }
 }
 
 /// Listens, or not.
