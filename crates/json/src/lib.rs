@@ -22,6 +22,7 @@ mod depth;
 mod error;
 mod member;
 mod number;
+mod plain;
 mod removal;
 mod scanner;
 mod string;

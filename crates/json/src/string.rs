@@ -1,66 +1,19 @@
-//! RFC 8259 §7: the inside of strings, at several bytes per cycle where they are plain ASCII.
-
-const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGH_BITS: u64 = ONES * 0x80;
-
-/// How many bytes at the start of `bytes` are plain: ASCII, no quote, no backslash, no control.
-pub(crate) fn plain_run(bytes: &[u8]) -> usize {
-    // Short strings end within the first words; long ones go by blocks, which compilers turn into
-    // vector instructions where there are any.
-    let mut done = 0;
-    for word in bytes.as_chunks::<8>().0.iter().take(4) {
-        let hits = special(u64::from_le_bytes(*word));
-        if hits != 0 {
-            return done + first(hits);
-        }
-        done += 8;
-    }
-    for block in bytes.get(done..).unwrap_or_default().as_chunks::<64>().0 {
-        let hits = block
-            .as_chunks::<8>()
-            .0
-            .iter()
-            .fold(0, |hits, word| hits | special(u64::from_le_bytes(*word)));
-        if hits != 0 {
-            break;
-        }
-        done += 64;
-    }
-    let (words, rest) = bytes.get(done..).unwrap_or_default().as_chunks::<8>();
-    for word in words {
-        let hits = special(u64::from_le_bytes(*word));
-        if hits != 0 {
-            return done + first(hits);
-        }
-        done += 8;
-    }
-    done + rest.iter().take_while(|b| is_plain(**b)).count()
-}
-
-fn is_plain(byte: u8) -> bool {
-    matches!(byte, 0x20..=0x7f) && byte != b'"' && byte != b'\\'
-}
-
-/// The high bit of every byte that is not plain; above such a byte others may be marked wrongly.
-///
-/// `x - n` has the high bit set if `x < n`, or if `x` had it already, which marks x as not ASCII; so
-/// does a byte equal to c in `(x ^ c) - 1`.
-#[inline(always)]
-fn special(word: u64) -> u64 {
-    let control = word.wrapping_sub(ONES * 0x20);
-    let quote = (word ^ (ONES * b'"' as u64)).wrapping_sub(ONES);
-    let backslash = (word ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
-    (control | quote | backslash | word) & HIGH_BITS
-}
-
-/// Index of the lowest marked byte.
-fn first(hits: u64) -> usize {
-    (hits.trailing_zeros() / 8) as usize
-}
+//! RFC 8259 §7: what is not plain inside strings: escapes, and UTF-8 beyond ASCII.
 
 /// The character that is not ASCII at the start of `bytes`, and its length, if all of it is there.
 #[inline]
 pub(crate) fn wide(bytes: &[u8]) -> Option<(u32, usize)> {
+    let is_tail = |byte: u8| byte & 0xc0 == 0x80;
+    let bits = |byte: u8| u32::from(byte & 0x3f);
+    match *bytes {
+        [a @ 0xc2..=0xdf, b, ..] if is_tail(b) => {
+            return Some((u32::from(a & 0x1f) << 6 | bits(b), 2));
+        }
+        [a @ (0xe1..=0xec | 0xee..=0xef), b, c, ..] if is_tail(b) && is_tail(c) => {
+            return Some((u32::from(a & 0x0f) << 12 | bits(b) << 6 | bits(c), 3));
+        }
+        _ => {}
+    }
     let mut utf8 = Utf8::begin(*bytes.first()?)?;
     for (behind, byte) in bytes.iter().enumerate().skip(1) {
         if let Some(character) = utf8.push(*byte).ok()? {
@@ -167,31 +120,4 @@ pub(crate) fn escaped(byte: u8) -> Option<u8> {
         b't' => b'\t',
         _ => return None,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_plain_run_ends_at_the_first_special_byte_wherever_it_is() {
-        for len in 0..200 {
-            for special in [b'"', b'\\', 0, 0x1f, 0x80, 0xff] {
-                let mut bytes = vec![b'a'; 200];
-                // What the words above mark wrongly must not matter: put neighbours of the bounds in.
-                bytes.iter_mut().skip(len).step_by(3).for_each(|b| *b = b'!');
-                bytes[len] = special;
-                assert_eq!(plain_run(&bytes), len, "{special} at {len}");
-                assert_eq!(plain_run(&bytes[..len]), len, "nothing special in {len}");
-            }
-        }
-    }
-
-    #[test]
-    fn every_byte_is_judged_alike_alone_and_in_a_word() {
-        for byte in 0..=255 {
-            let word = [byte, b'a', b'a', b'a', b'a', b'a', b'a', b'a'];
-            assert_eq!(plain_run(&word) > 0, is_plain(byte), "{byte}");
-        }
-    }
 }

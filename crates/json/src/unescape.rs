@@ -1,6 +1,7 @@
 //! The text of a raw JSON string.
 
-use crate::string::{Hex, HexStep, escaped, plain_run};
+use crate::plain::plain_run;
+use crate::string::{Hex, HexStep, escaped};
 
 /// The text of `raw`, a JSON string with its quotes. `None` if it is none.
 pub fn unescape(raw: &[u8]) -> Option<String> {

@@ -7,6 +7,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::*;
+use crate::Kind;
 
 const WANTED: &[Wanted] = &[
     Wanted { key: "model", keep: 64 },

@@ -1,0 +1,49 @@
+//! A machine word as a vector: where there are no instructions for vectors that we know of.
+
+/// Bytes that are judged at once.
+#[derive(Clone, Copy)]
+pub(super) struct Word(u64);
+
+/// Bytes of which some are marked.
+#[derive(Clone, Copy)]
+pub(super) struct Marks(u64);
+
+impl Word {
+    pub(super) const LEN: usize = 8;
+
+    #[inline(always)]
+    pub(super) fn new(bytes: &[u8; Self::LEN]) -> Self {
+        Self(u64::from_le_bytes(*bytes))
+    }
+
+    /// The high bit of every byte that is not plain; above such a byte others may be marked wrongly.
+    ///
+    /// `x - n` has the high bit set if `x < n`, or if `x` had it already, which marks x as not ASCII;
+    /// so does a byte equal to c in `(x ^ c) - 1`.
+    #[inline(always)]
+    pub(super) fn special(self) -> Marks {
+        const ONES: u64 = 0x0101_0101_0101_0101;
+        let control = self.0.wrapping_sub(ONES * 0x20);
+        let quote = (self.0 ^ (ONES * b'"' as u64)).wrapping_sub(ONES);
+        let backslash = (self.0 ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
+        Marks((control | quote | backslash | self.0) & (ONES * 0x80))
+    }
+}
+
+impl Marks {
+    #[inline(always)]
+    pub(super) fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    #[inline(always)]
+    pub(super) fn any(self) -> bool {
+        self.0 != 0
+    }
+
+    /// Index of the first marked byte.
+    #[inline(always)]
+    pub(super) fn first(self) -> Option<usize> {
+        self.any().then_some((self.0.trailing_zeros() / 8) as usize)
+    }
+}
