@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 use body_model_core::BodyModel;
 use serde_json::Value;
+use tollgate_api::{Listing, Paths};
 use tollgate_effects::testkit::{Cut, Exchange};
 use tollgate_effects::{Headers, Plugin};
 use tollgate_json::{Error, Kind, Limits, Scanner, Wanted};
@@ -65,6 +66,21 @@ pub fn json_scanner(data: &[u8]) {
             (value, range) => panic!("{value:?} at {range:?}"),
         }
     }
+}
+
+/// A model in a path is the same for all who read the path, and after it was rewritten. With a
+/// prefix more is in the API, and what was in it stays what it was or is refused.
+pub fn paths(data: &[u8]) {
+    let prefixes = vec!["/p".to_owned(), "/q/*".to_owned()];
+    let Ok(prefixed) = Paths::new(Vec::new(), prefixes) else { panic!("the prefixes are good") };
+    tollgate_api::testkit::check(&Paths::BUILT_IN, data);
+    tollgate_api::testkit::check(&prefixed, data);
+    match (Paths::BUILT_IN.call(data), prefixed.call(data)) {
+        (Ok(Some(call)), Ok(prefixed)) => assert_eq!(Some(call), prefixed),
+        (Err(_), prefixed) => assert!(prefixed.is_err()),
+        (Ok(None), _) | (Ok(Some(_)), Err(_)) => {}
+    }
+    let _ = Listing::of_path(&prefixed, data);
 }
 
 /// The filter does the same whole and cut; what it lets through is an object whose one model it

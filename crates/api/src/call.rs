@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::{ApiError, Dialect, Endpoint, segments};
+use crate::{ApiError, Dialect, Endpoint, operations, segments};
 
 /// What a path says about a request.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -38,6 +38,15 @@ pub struct PathModel {
 }
 
 impl PathModel {
+    /// Whether `in_body`, the model that the body names too, is this one: the same name, or Google's
+    /// resource name of it, such as `models/{name}` or `projects/…/models/{name}`.
+    pub fn is_named_by(&self, in_body: &str) -> bool {
+        let Some(rest) = in_body.strip_suffix(self.name.as_str()) else { return false };
+        let Some(collection) = rest.strip_suffix('/') else { return rest.is_empty() };
+        let collection = collection.rsplit('/').next().unwrap_or_default();
+        operations::is_collection(collection.as_bytes())
+    }
+
     /// The path with `model` instead of this one, written as a single segment (RFC 3986, 3.3: `/`,
     /// `:` and all else that is not unreserved is escaped). Everything else stays byte for byte: the
     /// API's version, Gemini's `models/` and `:verb`, Vertex AI's publisher, the query.
@@ -89,6 +98,69 @@ impl PathError {
                 "invalid_path",
                 "servers could read another model or operation from this path: send it without empty and dot segments, parameters and fragment, and with escapes only in the model's name",
             ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Paths;
+
+    fn model(path: &str) -> PathModel {
+        let call = Paths::BUILT_IN.call(path.as_bytes()).expect("a good path");
+        call.and_then(|call| call.model).expect("a model")
+    }
+
+    #[test]
+    fn only_the_model_of_a_path_is_replaced() {
+        let vertex = "/v1/projects/p/locations/l/publishers/google/models";
+        let arn = "arn%3Aaws%3Abedrock%3Aus-east-1%3A1%3Ainference-profile%2Fx";
+        for (path, new, rewritten) in [
+            ("/v1beta/models/a:generateContent", "b", "/v1beta/models/b:generateContent"),
+            (
+                "/v1beta/tunedModels/a:streamGenerateContent?alt=sse&x=%2e",
+                "b/c",
+                "/v1beta/tunedModels/b%2Fc:streamGenerateContent?alt=sse&x=%2e",
+            ),
+            (&format!("{vertex}/a@1:rawPredict"), "b@2", &format!("{vertex}/b%402:rawPredict")),
+            (&format!("/model/{arn}/converse"), "x.y-v1:0", "/model/x.y-v1%3A0/converse"),
+            ("/model/x/converse", "arn:a/b", "/model/arn%3Aa%2Fb/converse"),
+            ("/model/a/b/invoke/", "c", "/model/c/invoke/"),
+            (
+                "/openai/deployments/model/chat/completions?api-version=model",
+                "m2",
+                "/openai/deployments/m2/chat/completions?api-version=model",
+            ),
+        ] {
+            let found = model(path).rewrite(path.as_bytes(), new);
+            assert_eq!(String::from_utf8(found).expect("ASCII"), rewritten, "{path}");
+            assert_eq!(model(rewritten).name, new);
+        }
+    }
+
+    #[test]
+    fn a_path_that_is_not_its_own_is_no_reason_to_trap() {
+        let long = model("/model/abcdefghijklmnopqrstuvwxyz/converse");
+        assert_eq!(long.rewrite(b"/m", "x"), b"/mx");
+    }
+
+    #[test]
+    fn a_body_may_name_the_model_as_a_resource() {
+        let found = model("/v1beta/models/g/1:embedContent");
+        for (in_body, same) in [
+            ("g/1", true),
+            ("models/g/1", true),
+            ("tunedModels/g/1", true),
+            ("projects/p/locations/l/publishers/google/models/g/1", true),
+            ("1", false),
+            ("xg/1", false),
+            ("/g/1", false),
+            ("other/g/1", false),
+            ("models/g/2", false),
+            ("", false),
+        ] {
+            assert_eq!(found.is_named_by(in_body), same, "{in_body}");
         }
     }
 }

@@ -157,6 +157,7 @@ mod tests {
         assert_eq!(error.body(Dialect::OpenAi), openai);
         assert_eq!(error.body(Dialect::Anthropic), anthropic);
         assert_eq!(error.body(Dialect::Gemini), gemini);
+        assert_eq!(error.body(Dialect::Bedrock), json!({"message": "no model \"x\""}));
     }
 
     #[test]
@@ -168,5 +169,30 @@ mod tests {
         assert_eq!(reply.details, "tollgate_invalid_api_key");
         assert_eq!(reply.headers[0], ("content-type".into(), b"application/json".to_vec()));
         assert_eq!(reply.headers[1], ("www-authenticate".into(), b"Bearer".to_vec()));
+    }
+
+    #[test]
+    fn bedrocks_class_is_in_a_header() {
+        for (status, code, class) in [
+            (400, "invalid_json", "ValidationException"),
+            (401, "invalid_api_key", "AccessDeniedException"),
+            (403, "model_not_allowed", "AccessDeniedException"),
+            (404, "model_not_found", "ResourceNotFoundException"),
+            (413, "request_too_large", "ValidationException"),
+            (429, "rate_limit_exceeded", "ThrottlingException"),
+            (429, "insufficient_quota", "ServiceQuotaExceededException"),
+            (500, "internal_error", "InternalServerException"),
+            (502, "bad_upstream_response", "InternalServerException"),
+            (503, "key_service_unavailable", "ServiceUnavailableException"),
+            (504, "timeout", "ModelTimeoutException"),
+        ] {
+            let Effect::Reply(reply) = ApiError::new(status, code, "x").reply(Dialect::Bedrock)
+            else {
+                panic!("no reply")
+            };
+            let header = ("x-amzn-errortype".into(), class.as_bytes().to_vec());
+            assert!(reply.headers.contains(&header), "{status} {code}");
+            assert_eq!(reply.body, br#"{"message":"x"}"#);
+        }
     }
 }

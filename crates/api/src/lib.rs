@@ -18,6 +18,8 @@ mod operations;
 mod paths;
 mod pattern;
 mod segments;
+#[cfg(any(test, feature = "testkit"))]
+pub mod testkit;
 
 pub use call::{Call, PathError, PathModel, PathReason, Streams};
 pub use dialect::Dialect;

@@ -48,3 +48,43 @@ fn below(path: &[u8]) -> Option<Listing> {
         Some(Listing { id, dialect: *dialect })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listings_are_found_however_they_are_written() {
+        let prefixes = vec!["/serving/*".to_owned()];
+        let paths = Paths::new(Vec::new(), prefixes).expect("a good configuration");
+        let all = |dialect| Some(Listing { id: None, dialect });
+        let one = |id: &str, dialect| Some(Listing { id: Some(id.to_owned()), dialect });
+        for (path, listing) in [
+            ("/v1/models", all(Dialect::OpenAi)),
+            ("/v1/models/?limit=20", all(Dialect::OpenAi)),
+            ("//v1/%6dodels", all(Dialect::OpenAi)),
+            ("/V1/MODELS", all(Dialect::OpenAi)),
+            ("/models", all(Dialect::OpenAi)),
+            ("/openai/v1/models", all(Dialect::OpenAi)),
+            ("/v1beta/openai/models/a", one("a", Dialect::OpenAi)),
+            ("/anthropic/v1/models/a", one("a", Dialect::Anthropic)),
+            ("/v1beta/models", all(Dialect::Gemini)),
+            ("/v1beta/models/a-1.5", one("a-1.5", Dialect::Gemini)),
+            ("/v1/models/a/b:c", one("a/b:c", Dialect::OpenAi)),
+            ("/v1/models/A%2Fb%3Ac", one("A/b:c", Dialect::OpenAi)),
+            ("/v1/models/a/../b", one("b", Dialect::OpenAi)),
+            ("/v1/models/%FF", one("\u{fffd}", Dialect::OpenAi)),
+            ("/serving/x/v1/models/a", one("a", Dialect::OpenAi)),
+            ("/serving/x/y/v1/models/a", None),
+            ("/v1/models/a:countTokens", None),
+            ("/v1/models/..:countTokens", None),
+            ("/models/chat/completions", None),
+            ("/v1/modelsx", None),
+            ("/x/v1/models", None),
+            ("/v1", None),
+            ("", None),
+        ] {
+            assert_eq!(Listing::of_path(&paths, path.as_bytes()), listing, "{path}");
+        }
+    }
+}

@@ -5,6 +5,39 @@ use crate::operations::{Operation, Place};
 use crate::{Call, Endpoint, PathError, PathModel, operations, pattern, segments};
 
 /// The paths of the API: the built-in ones, and those of a configuration.
+///
+/// The body names the model (`stream` in it asks for a stream):
+///
+/// | Endpoint | Path |
+/// |---|---|
+/// | `chat_completions`, `completions`, `embeddings`, `responses`, `input_tokens`, `moderations` | `/chat/completions`, `/completions`, `/embeddings`, `/responses` and `/responses/compact`, `/responses/input_tokens`, `/moderations`, below each of `/v1`, nothing, `/openai/v1` (Azure, KServe), `/v1beta/openai` (Gemini), `/models` (Azure AI), `/v1/projects/*/locations/*/endpoints/openapi` (Vertex AI, also `/v1beta1`) |
+/// | `image_generations`, `image_edits`, `image_variations` | `/images/generations`, `/images/edits`, `/images/variations`, below the same |
+/// | `audio_speech`, `audio_transcriptions`, `audio_translations` | `/audio/speech`, `/audio/transcriptions`, `/audio/translations`, below the same |
+/// | `rerank`, `score`, `classify`, `pooling`, `tokenize`, `detokenize`, `invocations` | `/rerank`, … below the same; `/v2/rerank`, `/cohere/v1/rerank`, `/cohere/v2/rerank` |
+/// | `embed` | `/v2/embed`, `/cohere/v2/embed` |
+/// | `messages`, `count_tokens` | `/v1/messages`, `/v1/messages/count_tokens`, also below `/anthropic` |
+/// | `ocr`, `videos` | `/v1/ocr`, `/v1/videos`, `/openai/v1/videos` |
+///
+/// The path names the model:
+///
+/// | Endpoint | Path | Stream |
+/// |---|---|---|
+/// | `generate_content` | `…/models/{m}:generateContent`, `:batchGenerateContent`, `:streamGenerateContent` | the last one |
+/// | `gemini_count_tokens`, `embed_content` | `:countTokens`, `:computeTokens`; `:embedContent`, `:batchEmbedContents`, `:asyncBatchEmbedContent` | no |
+/// | `predict` | `:predict`, `:predictLongRunning`, `:fetchPredictOperation`, `:serverStreamingPredict` | the last one |
+/// | `raw_predict` | `:rawPredict`, `:streamRawPredict` | as the body says; yes |
+/// | `converse` | `/model/{id}/converse`, `/converse-stream` | no; yes |
+/// | `invoke` | `/model/{id}/invoke`, `/invoke-with-response-stream`, `/invoke-with-bidirectional-stream` | no; yes |
+/// | `bedrock_count_tokens` | `/model/{id}/count-tokens` | no |
+/// | `chat_completions`, … all of OpenAI's above | `/openai/deployments/{d}/…`, `/engines/{e}/…`, `/v1/engines/{e}/…` | as the body says |
+///
+/// For `models` also `tunedModels`, `endpoints` and `dynamic`, behind any prefix (`/v1beta`,
+/// `/v1/projects/…/publishers/{p}`). Bedrock's is below `/bedrock` too. A name may have slashes,
+/// escaped or not.
+///
+/// Not in the API, because no single model is named: batches and their files, fine-tuning, realtime
+/// sessions (the model is in the query), Bedrock's asynchronous invocations (`modelId`). What a route
+/// must not pass unseen, it must not match.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Paths {
     /// More paths, as patterns; the first that matches.
@@ -79,7 +112,7 @@ impl Paths {
     /// Escapes, repeated slashes, dot segments, parameters, upper case and a slash at the end do not
     /// hide an operation. Where they could change which model a server reads from the path, or the
     /// model's name is not one for all servers, the path is refused. Nothing is allocated but the
-    /// model's name, unless the path is unusual.
+    /// model's name, unless the path is unusual: has escapes, repeated slashes, dot segments and such.
     pub fn call(&self, path: &[u8]) -> Result<Option<Call>, PathError> {
         let raw = segments::without_query(path);
         let strict = self.find(segments::without_last_slash(raw));
@@ -94,38 +127,44 @@ impl Paths {
         self.prefixes.iter().map(String::as_str)
     }
 
-    /// What `raw` calls, if a server that takes it as it is (`strict`) and one that undoes all its
-    /// oddities read the same model.
-    #[cold]
+    /// What `raw` calls, if a server that takes it as it is (`strict`) and all that undo its oddities
+    /// read the same model.
     fn unusual(&self, strict: Option<Operation>, raw: &[u8]) -> Result<Option<Call>, PathError> {
-        let undone = segments::loosely(raw);
-        let loose = self.find(&undone);
-        let in_body = |found: &Option<Operation>| {
-            found.as_ref().is_none_or(|found| found.model == Place::Body)
-        };
-        if in_body(&strict) && in_body(&loose) {
-            return strict.or(loose).map(|operation| checked(operation, raw)).transpose();
+        if let Some(call) = strict.as_ref().and_then(|strict| self.escaped_name(strict, raw)) {
+            return Ok(Some(call));
         }
-        let (strict, loose) = match (strict, loose) {
-            (Some(strict), Some(loose)) => (strict, loose),
-            (Some(only), None) => {
-                let call = checked(only, raw)?;
-                return Err(unclear(call.endpoint));
-            }
-            (None, Some(only)) => return Err(unclear(only.endpoint)),
-            (None, None) => return Ok(None),
+        let readings = segments::readings(raw);
+        let loose = readings.each_ref().map(|path| self.find(path));
+        let mut found = strict.iter().chain(loose.iter().flatten());
+        let in_path = found.find(|operation| operation.model != Place::Body);
+        let Some(error) = in_path.map(|operation| unclear(operation.endpoint)) else {
+            // Only the body names the model, so it is the same for all.
+            let found = strict.or_else(|| loose.into_iter().flatten().next());
+            return found.map(|operation| checked(operation, raw)).transpose();
         };
-        let read = match &loose.model {
-            Place::Path(range) => undone.get(range.clone()),
-            Place::Body | Place::Unclear => None,
+        let call = checked(strict.ok_or(error)?, raw)?;
+        let is_same = |(path, found): (&Vec<u8>, &Option<Operation>)| {
+            found.as_ref().is_some_and(|found| is_same(&call, path, found))
         };
-        let call = checked(strict, raw)?;
-        let is_same = call.endpoint == loose.endpoint
-            && call.streams == loose.streams
-            && read.is_some()
-            && read == call.model.as_ref().map(|model| model.name.as_bytes())
-            && segments::is_orderly(raw);
-        if is_same { Ok(Some(call)) } else { Err(unclear(call.endpoint)) }
+        if segments::is_orderly(raw) && readings.iter().zip(&loose).all(is_same) {
+            Ok(Some(call))
+        } else {
+            Err(error)
+        }
+    }
+
+    /// The call, where only the model's name is escaped, as SDKs do: there is but one other reading,
+    /// that with the name unescaped. `None`: see the other ways to read the path.
+    fn escaped_name(&self, strict: &Operation, raw: &[u8]) -> Option<Call> {
+        let Place::Path(range) = &strict.model else { return None };
+        let (before, after) = (raw.get(..range.start)?, raw.get(range.end..)?);
+        if !segments::is_plain(before) || !segments::is_plain_inside(after) {
+            return None;
+        }
+        let call = checked(strict.clone(), raw).ok()?;
+        let name = call.model.as_ref()?.name.as_bytes();
+        let unescaped = [before, name, segments::without_last_slash(after)].concat();
+        is_same(&call, &unescaped, &self.find(&unescaped)?).then_some(call)
     }
 
     /// What `path`, without query, names as it is.
@@ -157,6 +196,13 @@ impl Paths {
         }
         found
     }
+}
+
+/// Whether `found` in `path`, which has no escapes, is `call`.
+fn is_same(call: &Call, path: &[u8], found: &Operation) -> bool {
+    let Place::Path(range) = &found.model else { return false };
+    path.get(range.clone()) == call.model.as_ref().map(|model| model.name.as_bytes())
+        && (found.endpoint, found.streams) == (call.endpoint, call.streams)
 }
 
 /// The call of `operation`, if its model is a name.

@@ -169,6 +169,10 @@ fn variants_do_not_hide_an_operation_whose_body_names_the_model() {
         "/healthz/..;/v1/chat/completions",
         "/v1;a=b/chat/completions;c",
         "/V1/Chat/COMPLETIONS",
+        // What some resolve before they decode or merge, and some after.
+        "/v1/chat/a%2Fb/../completions",
+        "/v1/chat;a%2Fb/completions",
+        "/v1/chat/completions//..",
     ] {
         assert_eq!(call(path), Ok(Some(("chat_completions", None, AsBodySays))), "{path}");
     }
@@ -217,6 +221,8 @@ fn variants_do_not_change_the_model_in_a_path() {
         ("/openai/deployments/x%2Fchat/completions", PathReason::Unclear),
         ("/openai/deployments/x%2F..%2Fy/completions", PathReason::Model),
         ("/openai/deployments//chat/completions", PathReason::Unclear),
+        ("/model/x/a%2Fb/../converse", PathReason::Model),
+        ("/model/x/converse//..", PathReason::Unclear),
         ("/openai/deployments/a/../b/chat/completions", PathReason::Model),
         ("/v1beta/models/x%3AgenerateContent", PathReason::Unclear),
         ("/v1beta/models/:generateContent", PathReason::Unclear),
@@ -281,5 +287,164 @@ fn refusals_are_in_the_dialect_of_the_operation() {
     ] {
         let error = Paths::BUILT_IN.call(path.as_bytes()).unwrap_err();
         assert_eq!((error.dialect, error.error().code), (dialect, "invalid_model"), "{path}");
+    }
+}
+
+#[test]
+fn configured_paths_and_prefixes_are_added() {
+    let more = vec![
+        ("/ask".to_owned(), Endpoint::ChatCompletions),
+        ("/teams/*/ask".to_owned(), Endpoint::Responses),
+        ("/teams/a/*".to_owned(), Endpoint::Messages),
+    ];
+    let prefixes = vec!["/serving/*/*".to_owned(), "/*".to_owned(), "/x/model".to_owned()];
+    let paths = Paths::new(more, prefixes).unwrap();
+    let body = |endpoint| Ok(Some((endpoint, None, AsBodySays)));
+    let model = |endpoint, model: &str, streams| Ok(Some((endpoint, Some(model.into()), streams)));
+    for (path, found) in [
+        ("/ask", body("chat_completions")),
+        ("/ASK/?a=b", body("chat_completions")),
+        ("/%61sk", body("chat_completions")),
+        ("/a/../ask", body("chat_completions")),
+        ("/ask/x", Ok(None)),
+        ("/teams/a/ask", body("responses")),
+        ("/teams/a/b", body("messages")),
+        ("/teams//ask", Ok(None)),
+        ("/teams/b/../a/ask", body("responses")),
+        ("/teams/b%2Fc/ask", body("responses")),
+        ("/serving/ns/name/v1/chat/completions", body("chat_completions")),
+        ("/serving/ns/v1/messages", Ok(None)),
+        ("/any/v1/messages", body("messages")),
+        ("/any/chat/completions", body("chat_completions")),
+        ("/any/%76%31/messages", body("messages")),
+        ("/serving/a/b/model/m%3A1/converse-stream", model("converse", "m:1", Always)),
+        ("/serving/a/b/v1beta/models/m:countTokens", model("gemini_count_tokens", "m", Never)),
+        ("/any/openai/deployments/d/embeddings", model("embeddings", "d", AsBodySays)),
+        // With prefix and without, it is another model.
+        ("/model/model/m/converse", Err(PathReason::Unclear)),
+        ("/x/model/model/m/converse", Err(PathReason::Unclear)),
+        ("/serving/a/b/c/../model/m/converse", Err(PathReason::Unclear)),
+        ("/any/model/%2E/converse", Err(PathReason::Model)),
+    ] {
+        assert_eq!(short(&paths, path.as_bytes()), found, "{path}");
+    }
+    let call = paths.call(b"/any/model/m%3A1/invoke?x").unwrap().unwrap();
+    let rewritten = call.model.unwrap().rewrite(b"/any/model/m%3A1/invoke?x", "new/one");
+    assert_eq!(rewritten, b"/any/model/new%2Fone/invoke?x");
+}
+
+#[test]
+fn all_problems_of_a_configuration_are_told_with_their_place() {
+    let more = vec![
+        ("/ask".to_owned(), Endpoint::ChatCompletions),
+        ("ask".to_owned(), Endpoint::ChatCompletions),
+        ("/Ask".to_owned(), Endpoint::Messages),
+        ("/v1/messages".to_owned(), Endpoint::ChatCompletions),
+        ("/talk".to_owned(), Endpoint::Converse),
+    ];
+    let mut prefixes = vec!["/a".to_owned(), "/a/".to_owned(), "/A".to_owned()];
+    let problems = Paths::new(more, prefixes.clone()).unwrap_err();
+    let told: Vec<(&str, &str)> =
+        problems.iter().map(|problem| (&*problem.at, &*problem.message)).collect();
+    assert_eq!(
+        told,
+        [
+            ("paths[1].path", "expected a path that starts with `/`, such as `/serving/*`"),
+            ("paths[2].path", "this path is there twice"),
+            ("paths[3].path", "this path is `messages` already"),
+            (
+                "paths[4].endpoint",
+                "`converse` names its model in the path, expected an endpoint with the model in its body; use `pathPrefixes` to serve it below another path"
+            ),
+            (
+                "pathPrefixes[1]",
+                "has an empty segment; write one `/` between two segments, and none at the end"
+            ),
+            ("pathPrefixes[2]", "this prefix is there twice"),
+        ]
+    );
+    prefixes = (0..64).map(|i| format!("/{i}")).collect();
+    assert!(Paths::new(Vec::new(), prefixes.clone()).is_ok());
+    prefixes.push("/64".to_owned());
+    let problems = Paths::new(Vec::new(), prefixes).unwrap_err();
+    assert_eq!(problems.len(), 1);
+    assert_eq!(problems[0].at, "pathPrefixes");
+    assert_eq!(problems[0].message, "65 entries, expected at most 64");
+}
+
+mod properties {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Pieces that paths of operations, and of what hides them, are made of.
+    const PIECES: [&str; 38] = [
+        "/",
+        "/",
+        "/",
+        "//",
+        "/./",
+        "/../",
+        "%2F",
+        "%2e",
+        "%",
+        "%25",
+        "%5C",
+        "\\",
+        ";a",
+        "?",
+        "#",
+        ":",
+        "%3A",
+        "v1",
+        "v1beta",
+        "models",
+        "tunedModels",
+        "model",
+        "openai",
+        "deployments",
+        "chat",
+        "completions",
+        "converse",
+        "invoke",
+        "generateContent",
+        "countTokens",
+        "a",
+        "B",
+        "%C3%A9",
+        "\u{e9}",
+        " ",
+        "x",
+        "bedrock",
+        "messages",
+    ];
+
+    fn paths() -> impl Strategy<Value = Vec<u8>> {
+        let pieces = proptest::collection::vec(proptest::sample::select(&PIECES[..]), 0..12);
+        let pieces = pieces.prop_map(|pieces| format!("/{}", pieces.concat()).into_bytes());
+        let name = proptest::collection::vec(proptest::sample::select(&PIECES[..]), 0..4);
+        let shapes = proptest::sample::select(
+            &[
+                ("/model/", "/converse"),
+                ("/v1beta/models/", ":countTokens"),
+                ("/openai/deployments/", "/chat/completions"),
+                ("/openai/deployments/", "/completions"),
+                ("/p/model/", "/invoke"),
+            ][..],
+        );
+        let shaped = (shapes, name).prop_map(|((before, after), name)| {
+            format!("{before}{}{after}", name.concat()).into_bytes()
+        });
+        prop_oneof![shaped, pieces, proptest::collection::vec(any::<u8>(), 0..40)]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        #[test]
+        fn a_model_is_what_every_reader_finds(path in paths()) {
+            let api = Paths::new(Vec::new(), vec!["/p".to_owned()]).unwrap();
+            crate::testkit::check(&api, &path);
+        }
     }
 }
