@@ -1,5 +1,7 @@
 //! One exchange at a time through the filter, in every cut of its body.
 
+mod bodies;
+mod holding;
 mod properties;
 
 use std::collections::BTreeMap;
