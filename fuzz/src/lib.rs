@@ -1,10 +1,11 @@
 //! What the fuzz targets check. Each function panics on a finding, and only then.
 //!
 //! Bytes come from where an attacker or a mistake can put them: bodies of clients ([`json_scanner`],
-//! [`body_model`], [`inflate()`]), streams of upstreams ([`sse_framer`]), the host's memory ([`header_map`]), the
+//! [`multipart()`], [`body_model`], [`inflate()`]), streams of upstreams ([`sse_framer`]), the host's memory ([`header_map`]), the
 //! operator's files ([`configurations`]). Where cuts matter, the first byte says where to cut.
 
 mod inflate;
+mod multipart;
 mod pairs;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use tollgate_json::{Error, Kind, Limits, Scanner, Wanted};
 use tollgate_sse::{Framer, Piece};
 
 pub use inflate::inflate;
+pub use multipart::multipart;
 use pairs::Pairs;
 
 type NoEnvironment = BTreeMap<String, String>;

@@ -151,3 +151,76 @@ fn is_line_start(last: [u8; 2], piece: &[u8], at: usize) -> bool {
     };
     before(2) == Some(b'\r') && before(1) == Some(b'\n')
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    use super::*;
+    use crate::boundary;
+
+    fn delimiter(text: &str) -> Delimiter {
+        let header = format!("multipart/form-data; boundary=\"{text}\"");
+        Delimiter::new(&boundary(header.as_bytes()).unwrap())
+    }
+
+    /// The first needle in `text`, searched for in pieces of `size`.
+    fn find(delimiter: &Delimiter, text: &[u8], size: usize) -> Option<Found> {
+        let mut progress = Progress::default();
+        for (n, piece) in text.chunks(size).enumerate() {
+            if let Some(found) = delimiter.find(&mut progress, piece) {
+                return Some(Found { end: n * size + found.end, ..found });
+            }
+        }
+        None
+    }
+
+    fn naive(delimiter: &Delimiter, text: &[u8]) -> Option<Found> {
+        let needle = delimiter.as_bytes();
+        let start = text.windows(needle.len()).position(|window| window == needle)?;
+        let at_line_start = text[..start].ends_with(b"\r\n");
+        Some(Found { end: start + needle.len(), at_line_start })
+    }
+
+    proptest! {
+        #[test]
+        fn finds_the_first_needle_in_pieces_of_any_size(
+            // Few letters, so that much almost matches.
+            boundary in prop_oneof!["[-a]{1,8}", "-{0,40}a-{0,29}", "[-a-f]{1,70}"],
+            pieces in vec(prop_oneof![
+                6 => select(vec!["-", "--", "a", "\r\n", "\r", "\n", "\r\n--", "x"]).prop_map(Some),
+                1 => Just(None),
+            ], 0..60),
+            size in 1usize..100,
+        ) {
+            prop_assume!(!boundary.is_empty());
+            let delimiter = delimiter(&boundary);
+            let needle = delimiter.as_bytes();
+            let short = &needle[..needle.len() - 1];
+            let pieces = pieces.iter().map(|piece| piece.map_or(short, str::as_bytes));
+            let mut text = pieces.collect::<Vec<_>>().concat();
+            prop_assert_eq!(find(&delimiter, &text, size), naive(&delimiter, &text));
+            text.extend_from_slice(needle);
+            prop_assert_eq!(find(&delimiter, &text, size), naive(&delimiter, &text));
+        }
+    }
+
+    #[test]
+    fn a_needle_is_found_at_every_place() {
+        for boundary in ["a", "-", "aXa", &"-".repeat(70), &"ab".repeat(35)] {
+            let delimiter = delimiter(boundary);
+            for before in 0..200 {
+                for filler in [b'-', b'a', b'b', b'.', b'\n'] {
+                    let mut text = vec![filler; before];
+                    text.extend_from_slice(b"\r\n");
+                    text.extend_from_slice(delimiter.as_bytes());
+                    text.extend_from_slice(b"tail");
+                    assert_eq!(find(&delimiter, &text, 1000), naive(&delimiter, &text));
+                    assert_eq!(find(&delimiter, &text, 7), naive(&delimiter, &text));
+                }
+            }
+        }
+    }
+}

@@ -72,6 +72,11 @@ impl Field {
         self.range = Some(range);
     }
 
+    #[cfg(test)]
+    pub(crate) fn raw_len(&self) -> usize {
+        self.raw.len()
+    }
+
     fn drop_content(&mut self) {
         self.too_long = true;
         self.raw = Vec::new();

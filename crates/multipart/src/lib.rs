@@ -11,7 +11,7 @@
 //! - `--boundary` occurs nowhere but in delimiter lines, which end in CRLF and have no padding
 //!   (python-multipart takes a padded one for content, Go for a delimiter; werkzeug takes one behind
 //!   a bare LF, Django one in mid-line);
-//! - nothing precedes the first delimiter but one line break, nothing follows the last one but those;
+//! - nothing precedes the first delimiter but one line break, and nothing but those follows the last;
 //! - part headers are `name: value` in one line each; each part has one `Content-Disposition:
 //!   form-data` with one `name`, in which no parser finds another one ([`Reason::Disposition`]);
 //! - names are counted also when only their case, an escape or a suffix in brackets differs: ASP.NET
@@ -19,8 +19,10 @@
 //! - a wanted field is text in UTF-8, as it stands: no `Content-Transfer-Encoding`, no other charset,
 //!   no `_charset_` field.
 //!
-//! All of that is sent by no client: curl, browsers, the openai SDKs, requests and httpx, Node's
-//! `FormData`, form-data, Go's and .NET's writers are taken as they are.
+//! None of that is sent by clients: curl, browsers, the openai SDKs, requests and httpx, Node's
+//! `FormData`, form-data, Go's and .NET's writers are taken as they are. Two differences are left to
+//! the caller, or to nobody: WHATWG's `formData()` takes a byte order mark off a content, and
+//! formidable takes each part with a `Content-Type` for a file, as .NET sends them.
 //!
 //! Memory is bounded by the sum of [`Wanted::keep`] and [`Limits::header_bytes`]; time is linear,
 //! whatever is in the body.

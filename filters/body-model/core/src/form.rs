@@ -3,7 +3,7 @@
 //! The counterpart of [`crate::document`] for audio transcriptions and translations and for edits of
 //! images.
 
-use tollgate_multipart::{Field, Scanner, Wanted, boundary};
+use tollgate_multipart::{Error, Field, Reason, Scanner, Wanted, boundary};
 
 use crate::body::Named;
 use crate::config::MOST_MODEL_BYTES;
@@ -75,13 +75,14 @@ impl Form {
         }
     }
 
-    /// What a model's name is in the body's place for it.
+    /// What to write at the model's place in the body for another model. Refuses a body whose
+    /// boundary is in that model's name, which the client would have to have guessed.
     pub(crate) fn replacement(&self, model: &str) -> Result<Vec<u8>, Refusal> {
         if self.scanner.can_hold(model.as_bytes()) {
-            Ok(model.as_bytes().to_vec())
-        } else {
-            Err(Refusal::ContentType(tollgate_multipart::ContentTypeError::BadBoundary))
+            return Ok(model.as_bytes().to_vec());
         }
+        let offset = self.scanner.field(MODEL).range.as_ref().map_or(0, |at| at.start);
+        Err(Refusal::Form(Error::Malformed { offset, reason: Reason::Delimiter }))
     }
 
     fn field(&self, index: usize, name: &'static str) -> Result<&Field, Refusal> {
