@@ -4,9 +4,10 @@ mod adapters;
 mod context;
 mod headers;
 mod names;
+mod paths;
 mod raw;
 
-use tollgate_api::{Endpoint, Paths};
+use tollgate_api::Paths;
 use tollgate_config::{Problems, Reader, Warning, nearest};
 
 use tollgate_effects::Headers;
@@ -17,7 +18,7 @@ use crate::policy::{Policy, Unknown};
 use crate::publish::Publish;
 use crate::refusal::Refusal;
 pub(crate) use context::{ContextClasses, Factors, is_word};
-use raw::{Raw, RawHoldMissing, RawLimits, RawPath};
+use raw::{Raw, RawHoldMissing, RawLimits};
 
 /// Upper bound of `limits.maxModelBytes`: a name is kept per request, escaped.
 pub(crate) const MOST_MODEL_BYTES: usize = 1024;
@@ -55,7 +56,7 @@ pub(crate) struct Config {
     /// How prompts are estimated; `None`: they are not.
     pub(crate) estimate: Option<Factors>,
     pub(crate) context_classes: ContextClasses,
-    /// What is an operation of the API.
+    /// Which path is which operation.
     pub(crate) paths: Paths,
     pub(crate) decompress: Decompress,
     /// Whether the list of models is answered here.
@@ -189,7 +190,7 @@ pub(crate) fn check(config: &[u8]) -> Result<(Config, Vec<Warning>), Problems> {
         || publish.names.context.is_some();
     let families = raw.estimate.map(|estimate| estimate.families).unwrap_or_default();
     let factors = Factors::check(families, limits.model, &mut reader);
-    let paths = paths(raw.paths, raw.path_prefixes, &mut reader);
+    let paths = paths::check(raw.paths, raw.path_prefixes, &mut reader);
     let config = Config {
         limits,
         policy,
@@ -253,25 +254,6 @@ fn hold(
         );
     }
     (if host { Hold::Host } else { Hold::Headers }, HoldMissing { after, pass })
-}
-
-/// Paths of operations besides the built-in ones.
-fn paths(more: Vec<RawPath>, prefixes: Vec<String>, reader: &mut Reader) -> Paths {
-    let names = Endpoint::ALL.map(Endpoint::name);
-    let mut checked = Vec::new();
-    for (i, RawPath { path, endpoint }) in more.into_iter().enumerate() {
-        let at = format!("paths[{i}].endpoint");
-        let name = endpoint.as_deref().unwrap_or("chat_completions");
-        let endpoint = names.get(one_of(Some(name), &names, &at, reader));
-        let endpoint = endpoint.and_then(|name| Endpoint::from_name(name));
-        checked.extend(endpoint.map(|endpoint| (path.unwrap_or_default(), endpoint)));
-    }
-    Paths::new(checked, prefixes).unwrap_or_else(|problems| {
-        for problem in problems {
-            reader.problem(problem.at, problem.message);
-        }
-        Paths::default()
-    })
 }
 
 fn decompress(codings: &[String], reader: &mut Reader) -> Decompress {

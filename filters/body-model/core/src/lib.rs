@@ -18,6 +18,7 @@ mod config;
 mod document;
 pub mod estimate;
 mod form;
+mod listing;
 mod options;
 mod pattern;
 mod policy;

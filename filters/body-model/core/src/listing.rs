@@ -1,5 +1,228 @@
-//! Stub.
-use tollgate_api::Listing;
-use tollgate_effects::{Context, Effect, Headers};
-use crate::config::Config;
-pub(crate) fn answer(_: &Config, _: &Listing, _: &Headers<'_>, _: Context<'_>) -> Effect { Effect::ClearRouteCache }
+//! The list of models, answered from the catalogue: what the caller may ask for, in its dialect.
+//!
+//! Listed are models, adapters, the models that serve these, and aliases without `*`, each if the caller may
+//! use what it stands for. A single model is also found by an alias with `*`.
+//!
+//! Not here: which paths ask for it (`tollgate_api::Listing`).
+
+use serde_json::{Value, json};
+use tollgate_api::{Dialect, Listing};
+use tollgate_effects::{Context, Effect, Headers, Reply};
+use tollgate_facts::Caller;
+
+use crate::policy::{Entry, Policy};
+use crate::refusal::Refusal;
+
+/// Models on a page of Anthropic's and of Gemini's API, unless asked for otherwise
+/// (docs.anthropic.com/en/api/models-list, ai.google.dev/api/models).
+const ANTHROPIC_PAGE: usize = 20;
+const GEMINI_PAGE: usize = 50;
+/// The most on a page of either.
+const LARGEST_PAGE: usize = 1000;
+
+/// Who models are from, where it is not known.
+const OWNER: &str = "tollgate";
+
+/// The dialect of the answer to `listing`, errors included.
+pub(crate) fn dialect(listing: &Listing, headers: &Headers<'_>) -> Dialect {
+    match listing.dialect {
+        Dialect::OpenAi if headers.contains("anthropic-version") => Dialect::Anthropic,
+        dialect => dialect,
+    }
+}
+
+/// The answer to `listing`, asked for with `path` (for its query).
+///
+/// # Errors
+///
+/// As [`Policy::caller`]; if the model is not there or the caller may not use it, which look the same; if a
+/// parameter of the query cannot be used.
+pub(crate) fn answer(
+    policy: &Policy,
+    ctx: Context<'_>,
+    listing: &Listing,
+    dialect: Dialect,
+    path: &[u8],
+) -> Result<Effect, Refusal> {
+    let caller = policy.caller(ctx)?;
+    let body = match &listing.id {
+        Some(id) => match policy.known(id, caller.as_ref()) {
+            Some(entry) => Shown { id, entry }.object(dialect),
+            None => return Err(Refusal::NotFound(id.clone())),
+        },
+        None => page(&shown(policy, caller.as_ref()), dialect, path)?,
+    };
+    Ok(Effect::Reply(Reply {
+        status: 200,
+        headers: vec![("content-type".into(), b"application/json".to_vec())],
+        body: body.to_string().into_bytes(),
+        details: "tollgate_models".into(),
+    }))
+}
+
+/// A model by a name of its.
+struct Shown<'a> {
+    id: &'a str,
+    entry: &'a Entry,
+}
+
+/// All that `caller` may ask for by a fixed name.
+fn shown<'a>(policy: &'a Policy, caller: Option<&Caller>) -> Vec<Shown<'a>> {
+    let models = policy.catalogue.iter().map(|entry| entry.name.as_str());
+    let is_new = |alias: &&str| policy.catalogue.get(alias).is_none();
+    let aliases = policy.aliases.exact().filter(is_new);
+    models
+        .chain(aliases)
+        .filter_map(|id| policy.known(id, caller).map(|entry| Shown { id, entry }))
+        .collect()
+}
+
+impl Shown<'_> {
+    fn object(&self, dialect: Dialect) -> Value {
+        let Self { id, entry } = self;
+        match dialect {
+            Dialect::Anthropic => json!({
+                "type": "model",
+                "id": id,
+                "display_name": id,
+                "created_at": time(entry.created),
+            }),
+            Dialect::Gemini => json!({
+                "name": format!("models/{id}"),
+                "version": "",
+                "displayName": id,
+                "supportedGenerationMethods": ["generateContent", "countTokens"],
+            }),
+            Dialect::Bedrock | Dialect::OpenAi => {
+                let mut object = json!({
+                    "id": id,
+                    "object": "model",
+                    "created": entry.created,
+                    "owned_by": entry.owned_by.as_deref().unwrap_or(OWNER),
+                });
+                // As vLLM tells of adapters, and of names that a model is served under.
+                if let Some(members) = object.as_object_mut()
+                    && (entry.base_model.is_some() || entry.name != *id)
+                {
+                    members.insert("root".into(), entry.name.as_str().into());
+                    members.insert("parent".into(), entry.base_model.as_deref().into());
+                }
+                object
+            }
+        }
+    }
+}
+
+/// The part of the list that is asked for.
+fn page(models: &[Shown<'_>], dialect: Dialect, path: &[u8]) -> Result<Value, Refusal> {
+    let objects = |models: &[Shown<'_>]| -> Vec<Value> {
+        models.iter().map(|model| model.object(dialect)).collect()
+    };
+    match dialect {
+        Dialect::Bedrock | Dialect::OpenAi => {
+            Ok(json!({"object": "list", "data": objects(models)}))
+        }
+        Dialect::Anthropic => {
+            let limit = size(path, "limit", ANTHROPIC_PAGE)?;
+            let after = place(path, "after_id", models)?;
+            let before = place(path, "before_id", models)?;
+            let from = after.map_or(0, |at| at.saturating_add(1));
+            let rest = models.get(from..before.unwrap_or(models.len())).unwrap_or_default();
+            let more = rest.len().saturating_sub(limit);
+            // Towards the start of the list, the page is the one next to the cursor.
+            let skip = if after.is_none() && before.is_some() { more } else { 0 };
+            let page: Vec<Value> = objects(rest).into_iter().skip(skip).take(limit).collect();
+            let id = |model: Option<&Value>| model.and_then(|model| model.get("id")).cloned();
+            Ok(json!({
+                "first_id": id(page.first()),
+                "last_id": id(page.last()),
+                "has_more": more > 0,
+                "data": page,
+            }))
+        }
+        Dialect::Gemini => {
+            let limit = size(path, "pageSize", GEMINI_PAGE)?;
+            let from = place(path, "pageToken", models)?.map_or(0, |at| at.saturating_add(1));
+            let rest = models.get(from..).unwrap_or_default();
+            let page = rest.get(..limit).unwrap_or(rest);
+            let mut body = json!({"models": objects(page)});
+            if page.len() < rest.len()
+                && let (Some(members), Some(last)) = (body.as_object_mut(), page.last())
+            {
+                members.insert("nextPageToken".into(), last.id.into());
+            }
+            Ok(body)
+        }
+    }
+}
+
+/// How many models a page shall have.
+fn size(path: &[u8], name: &'static str, default: usize) -> Result<usize, Refusal> {
+    let Some(text) = parameter(path, name) else { return Ok(default) };
+    match text.parse() {
+        // Gemini's way of not saying; Anthropic has no pages without models.
+        Ok(0) if name == "pageSize" => Ok(default),
+        Ok(size) if size > 0 => Ok(LARGEST_PAGE.min(size)),
+        _ => Err(Refusal::Query(name)),
+    }
+}
+
+/// Where the model is that the cursor called `name` names.
+fn place(path: &[u8], name: &'static str, models: &[Shown<'_>]) -> Result<Option<usize>, Refusal> {
+    match parameter(path, name).as_deref() {
+        None | Some("") => Ok(None),
+        Some(id) => match models.iter().position(|model| model.id == id) {
+            Some(at) => Ok(Some(at)),
+            None => Err(Refusal::Query(name)),
+        },
+    }
+}
+
+/// The first parameter of this name in a path's query, decoded.
+fn parameter(path: &[u8], name: &str) -> Option<String> {
+    let path = path.split(|b| *b == b'#').next()?;
+    let query = path.splitn(2, |b| *b == b'?').nth(1)?;
+    let pairs = query.split(|b| *b == b'&');
+    let value =
+        pairs.filter_map(|pair| pair.strip_prefix(name.as_bytes())?.strip_prefix(b"=")).next()?;
+    Some(decoded(value))
+}
+
+/// The text of a percent-encoded value.
+fn decoded(mut rest: &[u8]) -> String {
+    let digit = |b: u8| char::from(b).to_digit(16).and_then(|d| u8::try_from(d).ok());
+    let mut out = Vec::with_capacity(rest.len());
+    while let Some((&first, behind)) = rest.split_first() {
+        rest = behind;
+        out.push(match (first, behind) {
+            (b'%', [high, low, behind @ ..]) => match (digit(*high), digit(*low)) {
+                (Some(high), Some(low)) => {
+                    rest = behind;
+                    high << 4 | low
+                }
+                _ => first,
+            },
+            (b'+', _) => b' ',
+            _ => first,
+        });
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// A second since 1970 as RFC 3339 writes it: days to a date as Howard Hinnant's "chrono-Compatible Low-Level
+/// Date Algorithms" does it, in eras of 400 years that begin on a first of March.
+fn time(second: u64) -> String {
+    let (days, second) = (second / 86_400 + 719_468, second % 86_400);
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    let year = era * 400 + year + next;
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+#[cfg(test)]
+mod tests;

@@ -117,7 +117,7 @@ impl Options {
 
 /// The member `metadata`, for its own member `tags`.
 struct Metadata<'a, S> {
-    /// A scanner of the same kind as the body's: another one would be in the filter twice.
+    /// Of the same type as the body's: one of another type would be in the filter, too.
     scanner: Scanner<S>,
     raw: &'a [u8],
     /// Where it begins in the body.
@@ -125,15 +125,14 @@ struct Metadata<'a, S> {
 }
 
 impl<'a, S: Strings + Default> Metadata<'a, S> {
-    const WANTED: &'static [Wanted] = &[Wanted { key: "tags", keep: MOST_RAW_BYTES }];
-
     fn read(member: &'a Member, depth: u16) -> Result<Self, Refusal> {
+        const WANTED: &[Wanted] = &[Wanted { key: "tags", keep: MOST_RAW_BYTES }];
         let (Some(raw), Some(range)) = (member.raw(), &member.range) else {
             let limit = MOST_RAW_BYTES;
             return Err(Refusal::Option("metadata", InvalidOption::TooLong { limit }));
         };
         let limits = tollgate_json::Limits { depth };
-        let mut scanner = Scanner::with_strings(Self::WANTED, limits, S::default());
+        let mut scanner = Scanner::with_strings(WANTED, limits, S::default());
         // It is part of a document that was taken, so this cannot fail.
         scanner.push(raw).map_err(|error| Refusal::Json(error, depth))?;
         Ok(Self { scanner, raw, start: range.start })

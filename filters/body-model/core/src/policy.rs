@@ -124,6 +124,13 @@ impl Policy {
         Ok(Resolved { model, base_model })
     }
 
+    /// The model in the catalogue that `id` stands for, if the caller may use it: for the list of models.
+    pub(crate) fn known(&self, id: &str, caller: Option<&Caller>) -> Option<&Entry> {
+        let target = self.aliases.of(id).map(|(_, target)| target);
+        let entry = self.catalogue.get(target.as_deref().unwrap_or(id))?;
+        caller.is_none_or(|caller| caller.allows(&entry.name)).then_some(entry)
+    }
+
     /// The model to try next that `requested` stands for; as [`Self::resolve`], but the client reads that it
     /// is about its `fallbacks`.
     pub(crate) fn resolve_fallback(
@@ -191,10 +198,9 @@ impl Aliases {
         self.pairs.is_empty()
     }
 
-    /// The aliases without `*`, with their targets.
-    pub(crate) fn exact(&self) -> impl Iterator<Item = (&str, &str)> {
-        let pairs = self.pairs.iter().map(|(alias, target)| (alias.as_str(), target.as_str()));
-        pairs.filter(|(alias, _)| !alias.contains('*'))
+    /// The aliases without `*`.
+    pub(crate) fn exact(&self) -> impl Iterator<Item = &str> {
+        self.pairs.iter().map(|(alias, _)| alias.as_str()).filter(|alias| !alias.contains('*'))
     }
 }
 

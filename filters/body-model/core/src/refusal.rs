@@ -45,6 +45,8 @@ pub(crate) enum Refusal {
     Option(&'static str, InvalidOption),
     /// The path can be read in more than one way, or what it names is no model.
     Path(PathError),
+    /// A parameter of the query cannot be used: its name.
+    Query(&'static str),
     /// `stream` is neither a boolean nor null.
     StreamNotBoolean,
     /// The body is longer than this.
@@ -126,7 +128,7 @@ impl Refusal {
             Self::Differs | Self::Duplicate("model") => {
                 "tollgate_body_model.refused.duplicate_model"
             }
-            Self::Duplicate(_) | Self::Option(..) | Self::StreamNotBoolean => {
+            Self::Duplicate(_) | Self::Option(..) | Self::Query(_) | Self::StreamNotBoolean => {
                 "tollgate_body_model.refused.invalid_parameter"
             }
             Self::EmptyBody | Self::Json(..) | Self::Upgrade => {
@@ -162,7 +164,9 @@ impl Refusal {
                 (403, "model_not_allowed", Some("model"))
             }
             Self::Differs | Self::Duplicate("model") => (400, "duplicate_model", Some("model")),
-            Self::Duplicate(key) | Self::Option(key, _) => (400, "invalid_parameter", Some(*key)),
+            Self::Duplicate(key) | Self::Option(key, _) | Self::Query(key) => {
+                (400, "invalid_parameter", Some(*key))
+            }
             Self::EmptyBody | Self::Json(..) | Self::Upgrade => (400, "invalid_json", None),
             Self::ContentType(_) | Self::Form(_) => (400, "invalid_multipart", None),
             Self::Encoded => (415, "unsupported_content_encoding", None),
@@ -225,6 +229,10 @@ impl Refusal {
             Self::NotAllowed(model) => format!("this API key may not use the model `{model}`"),
             Self::NotFound(model) => format!("the model `{model}` does not exist"),
             Self::Option(key, reason) => format!("`{key}` {reason}"),
+            Self::Query(name @ ("limit" | "pageSize")) => {
+                format!("expected `{name}` to be a number from 1 to 1000")
+            }
+            Self::Query(name) => format!("expected `{name}` to be from this list of models"),
             Self::StreamNotBoolean => "expected `stream` to be true or false".into(),
             Self::TooLarge { limit } => {
                 format!("the body is larger than {limit} bytes, the most that is accepted")

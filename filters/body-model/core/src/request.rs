@@ -2,12 +2,13 @@
 
 use std::rc::Rc;
 
-use tollgate_api::{Call, Dialect};
+use tollgate_api::{Call, Dialect, Listing};
 use tollgate_effects::{
     Body as Piece, Context, Effect, Effects, Flow, Headers, LogLevel, Phase, Stream, Want,
 };
 
 use crate::config::{Config, Hold};
+use crate::listing;
 use crate::reading::Reading;
 use crate::refusal::Refusal;
 use crate::watch::{Waiting, Watch};
@@ -54,7 +55,7 @@ impl Stream for Request {
         let path = headers.get(":path").unwrap_or_default();
         let call = match self.config.paths.call(path) {
             Ok(Some(call)) => call,
-            Ok(None) => return Flow::Continue,
+            Ok(None) => return self.list(path, headers, ctx, out),
             Err(error) => return refuse(&Refusal::Path(error), error.dialect, out),
         };
         let dialect = call.endpoint.dialect();
@@ -96,6 +97,30 @@ impl Stream for Request {
 }
 
 impl Request {
+    /// Answers if the list of models is asked for and served here.
+    fn list(
+        &self,
+        path: &[u8],
+        headers: &Headers<'_>,
+        ctx: Context<'_>,
+        out: &mut Effects,
+    ) -> Flow {
+        let config = &self.config;
+        let reads = matches!(headers.get(":method"), Some(b"GET" | b"HEAD"));
+        if !config.serve_models || !reads {
+            return Flow::Continue;
+        }
+        let Some(asked) = Listing::of_path(&config.paths, path) else { return Flow::Continue };
+        let dialect = listing::dialect(&asked, headers);
+        match listing::answer(&config.policy, ctx, &asked, dialect, path) {
+            Ok(reply) => {
+                out.push(reply);
+                Flow::Pause
+            }
+            Err(refusal) => refuse(&refusal, dialect, out),
+        }
+    }
+
     /// What the headers alone decide of a request to the API.
     fn begin(
         &mut self,

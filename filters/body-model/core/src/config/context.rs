@@ -23,7 +23,7 @@ const MOST_CLASS_BYTES: usize = 64;
 pub(crate) struct Factors {
     models: Patterns,
     /// In thousandths, by the place of the pattern.
-    factors: Vec<u64>,
+    factors: Vec<u32>,
 }
 
 /// Size classes by the most tokens in them, ascending.
@@ -45,7 +45,7 @@ impl Factors {
         let mut factors = Vec::new();
         for (i, family) in families.iter().enumerate() {
             let at = format!("estimate.families[{i}]");
-            factors.push(thousandths(family.factor, format!("{at}.factor"), reader));
+            factors.push(permille(family.factor, format!("{at}.factor"), reader));
             let path = format!("{at}.models");
             let Some(models) = &family.models else {
                 reader.problem(path, "missing: a model's name, or one with a `*`");
@@ -70,12 +70,12 @@ impl Factors {
             self.models.find(name).and_then(|found| self.factors.get(found.index)).copied()
         };
         let factor = of(&model.model).or_else(|| of(&model.base_model)).unwrap_or(1000);
-        tokens.saturating_mul(factor).div_ceil(1000)
+        tokens.saturating_mul(u64::from(factor)).div_ceil(1000)
     }
 }
 
 /// A factor in thousandths.
-fn thousandths(factor: Option<f64>, path: String, reader: &mut Reader) -> u64 {
+fn permille(factor: Option<f64>, path: String, reader: &mut Reader) -> u32 {
     let Some(factor) = factor else {
         reader.problem(path, "missing: what the estimate is multiplied by, such as 1.15");
         return 1000;
@@ -86,8 +86,8 @@ fn thousandths(factor: Option<f64>, path: String, reader: &mut Reader) -> u64 {
     }
     // In range, so at most 10000. Rounded by hand: `round` is a function of its own in wasm.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    let thousandths = (factor * 1000.0 + 0.5) as u64;
-    thousandths
+    let permille = (factor * 1000.0 + 0.5) as u32;
+    permille
 }
 
 impl ContextClasses {

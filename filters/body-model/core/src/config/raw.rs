@@ -60,10 +60,10 @@ pub(super) struct Raw {
     #[cfg_attr(feature = "schema", schemars(length(max = 16)))]
     pub(super) context_classes: Vec<RawContextClass>,
     /// More paths of operations. They are matched as a whole; `*` stands for one segment.
-    #[cfg_attr(feature = "schema", schemars(length(max = 100)))]
+    #[cfg_attr(feature = "schema", schemars(length(max = 64)))]
     pub(super) paths: Vec<RawPath>,
     /// Below each of these paths, every operation is found too. `*` stands for one segment.
-    #[cfg_attr(feature = "schema", schemars(length(max = 100)))]
+    #[cfg_attr(feature = "schema", schemars(length(max = 64)))]
     pub(super) path_prefixes: Vec<String>,
     /// Content codings that are decoded, so that the body goes on without; any other is answered with 415. None
     /// by default.
@@ -220,6 +220,7 @@ pub(super) struct RawPath {
     /// The whole path, without query; `*` stands for one segment.
     pub(super) path: Option<String>,
     /// The operation, such as `chat_completions`.
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = super::paths::endpoints())))]
     pub(super) endpoint: Option<String>,
 }
 
