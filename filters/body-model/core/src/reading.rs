@@ -197,8 +197,10 @@ impl Reading {
             with: Vec::new(),
         });
         let mut edits: Vec<Edit> = removals.collect();
-        edits.extend(self.rename(&decision)?);
-        edits.sort_unstable_by_key(|edit| edit.start);
+        if let Some(edit) = self.rename(&decision)? {
+            let at = edits.partition_point(|other| other.start < edit.start);
+            edits.insert(at, edit);
+        }
         config.publish.tell(&fact, config.hold, out);
         if config.hold == Hold::Headers {
             self.decision = Some(decision);
