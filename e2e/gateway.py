@@ -24,9 +24,9 @@ SECRETS = {
 }
 
 
-def start(name, simulated=tuple(stack.PROVIDERS), ports=None):
-    """The quickstart on free ports; its logs go to .tools/run/e2e-<name>."""
-    running = stack.Stack("e2e-" + name, ports or stack.free_ports(), SECRETS, simulated)
+def start(name, simulated=tuple(stack.PROVIDERS), ports=None, **more):
+    """The quickstart, or what `more` says, on free ports; its logs go to .tools/run/e2e-<name>."""
+    running = stack.Stack("e2e-" + name, ports or stack.free_ports(), SECRETS, simulated, **more)
     # Where a signal ends the tests, unittest does not clean up.
     atexit.register(lambda: running.__exit__())
     return running

@@ -1,7 +1,7 @@
 """The quickstart as running processes: simulated providers and Envoy, started together, stopped together.
 
 Shared by the demo and the tests in e2e/. Envoy runs the very file a reader sees
-(envoy-configs/quickstart/envoy.yaml); ports that are not the file's own are put in its place.
+(envoy-configs/quickstart/envoy.yaml, or another folder's); ports that are not the file's own are put in its place.
 Only the standard library, so that the demo needs nothing but Python.
 """
 
@@ -21,7 +21,8 @@ import urllib.request
 import fetch
 
 ROOT = fetch.ROOT
-QUICKSTART = os.path.join(ROOT, "envoy-configs", "quickstart")
+CONFIGS = os.path.join(ROOT, "envoy-configs")
+QUICKSTART = os.path.join(CONFIGS, "quickstart")
 # The ports as envoy.yaml has them, each with the variable that sets another one.
 PORTS = {
     "GATEWAY_PORT": 10000,
@@ -51,14 +52,17 @@ class Stack:
 
     `name` is the folder of logs under .tools/run/. `ports` are those of PORTS, all of them.
     `secrets` are the providers' credentials by variable. `simulated` names the providers to start;
-    the caller runs something of its own on the others' ports.
+    the caller runs something of its own on the others' ports. `config` is a folder of envoy-configs/,
+    `envoy` an Envoy to run instead of the usual one.
     """
 
-    def __init__(self, name, ports, secrets, simulated=tuple(PROVIDERS)):
+    def __init__(self, name, ports, secrets, simulated=tuple(PROVIDERS), config="quickstart", envoy=None):
         self.logs = os.path.join(ROOT, ".tools", "run", name)
         self.ports = ports
         self.secrets = secrets
         self.simulated = simulated
+        self.original = os.path.join(CONFIGS, config, "envoy.yaml")
+        self.envoy = envoy or fetch.envoy_path()
         self.processes = contextlib.ExitStack()
         self.gateway = "http://127.0.0.1:%d" % ports["GATEWAY_PORT"]
         self.admin = "http://127.0.0.1:%d" % ports["ADMIN_PORT"]
@@ -88,7 +92,7 @@ class Stack:
 
     def start_envoy(self):
         log, access_log = self.path("envoy.log"), self.path("access.log")
-        command = [fetch.envoy_path(), "--config-path", self.config(), "--log-level", "warning",
+        command = [self.envoy, "--config-path", self.config(), "--log-level", "warning",
                    "--concurrency", "2", "--disable-hot-restart"]
         process = self.start(command, dict(os.environ, **self.secrets), access_log, log)
         wait_until_ready("Envoy", process, self.admin + "/ready", log)
@@ -103,11 +107,10 @@ class Stack:
 
     def config(self):
         """The file for Envoy: the checked-in one, or a copy with other ports."""
-        original = os.path.join(QUICKSTART, "envoy.yaml")
         if self.ports == PORTS:
-            return original
+            return self.original
         wanted = {PORTS[name]: port for name, port in self.ports.items()}
-        with open(original) as file:
+        with open(self.original) as file:
             text = re.sub(r"port_value: (\d+)", lambda found: "port_value: %d" % wanted[int(found.group(1))],
                           file.read())
         copy = self.path("envoy.yaml")

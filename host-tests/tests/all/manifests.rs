@@ -1,10 +1,11 @@
 //! The Kubernetes manifests: each fits its custom resource definition ([`definitions`]), and those of
-//! the quickstart fit each other ([`chain`]).
+//! the quickstart fit each other ([`chain`]), as do those for hosts without the header-hold ([`hold_host`]).
 //!
 //! Not here: the plugin configurations in them (`embedded`), and rules that definitions write in CEL.
 
 mod chain;
 mod definitions;
+mod hold_host;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -124,9 +125,15 @@ fn a_manifest_that_does_not_fit_is_seen() {
 
 /// What is not in the list is not applied.
 #[test]
-fn the_kustomization_lists_every_manifest() {
-    let folder = root().join("kuadrant/quickstart");
-    let manifests = manifests(&folder);
+fn the_kustomizations_list_every_manifest() {
+    for name in ["quickstart", "hold-host"] {
+        let folder = root().join("kuadrant").join(name);
+        lists_every_manifest(&folder);
+    }
+}
+
+fn lists_every_manifest(folder: &Path) {
+    let manifests = manifests(folder);
     let list = manifests.iter().find(|manifest| manifest.kind() == "Kustomization").unwrap();
     let mut listed: Vec<PathBuf> = list.value["resources"]
         .as_array()
@@ -135,7 +142,7 @@ fn the_kustomization_lists_every_manifest() {
         .map(|file| folder.join(file.as_str().unwrap()))
         .collect();
     listed.sort();
-    let mut there: Vec<PathBuf> = files(&folder, &[".yaml"]);
+    let mut there: Vec<PathBuf> = files(folder, &[".yaml"]);
     there.retain(|file| *file != list.file);
     assert_eq!(listed, there);
 }
