@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::{ApiError, Dialect, Endpoint, operations, segments};
+use crate::{ApiError, Endpoint, segments};
 
 /// What a path says about a request.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -38,15 +38,6 @@ pub struct PathModel {
 }
 
 impl PathModel {
-    /// Whether `in_body`, the model that the body names too, is this one: the same name, or Google's
-    /// resource name of it, such as `models/{name}` or `projects/…/models/{name}`.
-    pub fn is_named_by(&self, in_body: &str) -> bool {
-        let Some(rest) = in_body.strip_suffix(self.name.as_str()) else { return false };
-        let Some(collection) = rest.strip_suffix('/') else { return rest.is_empty() };
-        let collection = collection.rsplit('/').next().unwrap_or_default();
-        operations::is_collection(collection.as_bytes())
-    }
-
     /// The path with `model` instead of this one, written as a single segment (RFC 3986, 3.3: `/`,
     /// `:` and all else that is not unreserved is escaped). Everything else stays byte for byte: the
     /// API's version, Gemini's `models/` and `:verb`, Vertex AI's publisher, the query.
@@ -68,8 +59,8 @@ impl PathModel {
 /// Why a path that names a model is refused, with status 400.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct PathError {
-    /// The dialect of the operation.
-    pub dialect: Dialect,
+    /// The operation, whatever its model is; the error is for its dialect.
+    pub endpoint: Endpoint,
     /// What is wrong.
     pub reason: PathReason,
 }
@@ -143,24 +134,5 @@ mod tests {
     fn a_path_that_is_not_its_own_is_no_reason_to_trap() {
         let long = model("/model/abcdefghijklmnopqrstuvwxyz/converse");
         assert_eq!(long.rewrite(b"/m", "x"), b"/mx");
-    }
-
-    #[test]
-    fn a_body_may_name_the_model_as_a_resource() {
-        let found = model("/v1beta/models/g/1:embedContent");
-        for (in_body, same) in [
-            ("g/1", true),
-            ("models/g/1", true),
-            ("tunedModels/g/1", true),
-            ("projects/p/locations/l/publishers/google/models/g/1", true),
-            ("1", false),
-            ("xg/1", false),
-            ("/g/1", false),
-            ("other/g/1", false),
-            ("models/g/2", false),
-            ("", false),
-        ] {
-            assert_eq!(found.is_named_by(in_body), same, "{in_body}");
-        }
     }
 }

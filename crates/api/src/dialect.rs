@@ -43,7 +43,7 @@ impl Dialect {
     pub fn of_path(path: &[u8]) -> Self {
         match Paths::BUILT_IN.call(path) {
             Ok(Some(call)) => return call.endpoint.dialect(),
-            Err(error) => return error.dialect,
+            Err(error) => return error.endpoint.dialect(),
             Ok(None) => {}
         }
         let path = segments::loosely(path);

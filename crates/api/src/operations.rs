@@ -124,11 +124,6 @@ pub(crate) fn starts_with(path: &[u8], prefix: &[u8]) -> bool {
     after(path, prefix).is_some()
 }
 
-/// Whether a segment is one of Google's collections of models.
-pub(crate) fn is_collection(segment: &[u8]) -> bool {
-    COLLECTIONS.iter().any(|name| name.eq_ignore_ascii_case(segment))
-}
-
 impl Operation {
     /// One whose body names the model.
     pub(crate) fn in_body(endpoint: Endpoint) -> Self {
@@ -164,7 +159,7 @@ fn google(path: &[u8]) -> Option<Operation> {
     let mut at = 0_usize;
     for segment in path.get(..last)?.split(|b| *b == b'/') {
         at = at.saturating_add(segment.len()).saturating_add(1);
-        if is_collection(segment) {
+        if COLLECTIONS.iter().any(|name| name.eq_ignore_ascii_case(segment)) {
             start = Some(at);
             collections = collections.saturating_add(1);
         }

@@ -108,8 +108,9 @@ impl Paths {
     /// What `path` (the bytes of `:path`) calls; `None` for a path outside the API.
     ///
     /// Escapes, repeated slashes, dot segments, parameters, upper case and a slash at the end do not
-    /// hide an operation. Where they could change which model a server reads from the path, or the
-    /// model's name is not one for all servers, the path is refused. Nothing is allocated but the
+    /// hide an operation. A path that names the model is refused with any of them outside of the name,
+    /// but for upper case and the slash at the end, and with a name that is not the same for all
+    /// servers. Nothing is allocated but the
     /// model's name, unless the path is unusual: has escapes, repeated slashes, dot segments and such.
     pub fn call(&self, path: &[u8]) -> Result<Option<Call>, PathError> {
         let raw = segments::without_query(path);
@@ -125,34 +126,26 @@ impl Paths {
         self.prefixes.iter().map(String::as_str)
     }
 
-    /// What `raw` calls, if a server that takes it as it is (`strict`) and all that undo its oddities
-    /// read the same model.
+    /// What `raw` calls, of which something is unusual; `strict` is what it names as it is.
+    #[cold]
     fn unusual(&self, strict: Option<Operation>, raw: &[u8]) -> Result<Option<Call>, PathError> {
         if let Some(call) = strict.as_ref().and_then(|strict| self.escaped_name(strict, raw)) {
             return Ok(Some(call));
         }
-        let readings = segments::readings(raw);
-        let loose = readings.each_ref().map(|path| self.find(path));
+        let loose = segments::readings(raw).map(|path| self.find(&path));
         let mut found = strict.iter().chain(loose.iter().flatten());
         let in_path = found.find(|operation| operation.model != Place::Body);
         let Some(error) = in_path.map(|operation| unclear(operation.endpoint)) else {
-            // Only the body names the model, so it is the same for all.
+            // Only the body names the model, so it is the same for all who read the path.
             let found = strict.or_else(|| loose.into_iter().flatten().next());
             return found.map(|operation| checked(operation, raw)).transpose();
         };
-        let call = checked(strict.ok_or(error)?, raw)?;
-        let is_same = |(path, found): (&Vec<u8>, &Option<Operation>)| {
-            found.as_ref().is_some_and(|found| is_same(&call, path, found))
-        };
-        if segments::is_orderly(raw) && readings.iter().zip(&loose).all(is_same) {
-            Ok(Some(call))
-        } else {
-            Err(error)
-        }
+        // A bad name is the better reason.
+        checked(strict.ok_or(error)?, raw).and(Err(error))
     }
 
-    /// The call, where only the model's name is escaped, as SDKs do: there is but one other reading,
-    /// that with the name unescaped. `None`: see the other ways to read the path.
+    /// The call, where only the model's name is unusual, such as escaped by an SDK. There is one
+    /// other way to read it, with the name unescaped, which must come to the same.
     fn escaped_name(&self, strict: &Operation, raw: &[u8]) -> Option<Call> {
         let Place::Path(range) = &strict.model else { return None };
         let (before, after) = (raw.get(..range.start)?, raw.get(range.end..)?);
@@ -161,8 +154,12 @@ impl Paths {
         }
         let call = checked(strict.clone(), raw).ok()?;
         let name = call.model.as_ref()?.name.as_bytes();
-        let unescaped = [before, name, segments::without_last_slash(after)].concat();
-        is_same(&call, &unescaped, &self.find(&unescaped)?).then_some(call)
+        let path = [before, name, segments::without_last_slash(after)].concat();
+        let found = self.find(&path)?;
+        let Place::Path(range) = &found.model else { return None };
+        let is_same = path.get(range.clone()) == Some(name)
+            && (found.endpoint, found.streams) == (call.endpoint, call.streams);
+        is_same.then_some(call)
     }
 
     /// What `path`, without query, names as it is.
@@ -207,13 +204,6 @@ fn shortest_first(prefixes: Vec<String>) -> Vec<String> {
     sorted
 }
 
-/// Whether `found` in `path`, which has no escapes, is `call`.
-fn is_same(call: &Call, path: &[u8], found: &Operation) -> bool {
-    let Place::Path(range) = &found.model else { return false };
-    path.get(range.clone()) == call.model.as_ref().map(|model| model.name.as_bytes())
-        && (found.endpoint, found.streams) == (call.endpoint, call.streams)
-}
-
 /// The call of `operation`, if its model is a name.
 fn checked(operation: Operation, raw: &[u8]) -> Result<Call, PathError> {
     let Operation { endpoint, streams, model } = operation;
@@ -223,7 +213,7 @@ fn checked(operation: Operation, raw: &[u8]) -> Result<Call, PathError> {
         Place::Path(range) => {
             let name = raw.get(range.clone()).and_then(segments::name);
             let Some(name) = name else {
-                return Err(PathError { dialect: endpoint.dialect(), reason: PathReason::Model });
+                return Err(PathError { endpoint, reason: PathReason::Model });
             };
             Some(PathModel { name, range })
         }
@@ -232,7 +222,7 @@ fn checked(operation: Operation, raw: &[u8]) -> Result<Call, PathError> {
 }
 
 fn unclear(endpoint: Endpoint) -> PathError {
-    PathError { dialect: endpoint.dialect(), reason: PathReason::Unclear }
+    PathError { endpoint, reason: PathReason::Unclear }
 }
 
 #[cfg(test)]

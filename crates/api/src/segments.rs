@@ -34,16 +34,6 @@ pub(crate) fn is_plain_inside(part: &[u8]) -> bool {
     })
 }
 
-/// Whether the path, without query, has neither dot segments nor empty ones, but for one slash at
-/// its end.
-pub(crate) fn is_orderly(path: &[u8]) -> bool {
-    path.strip_prefix(b"/").is_some_and(|path| {
-        without_last_slash(path)
-            .split(|b| *b == b'/')
-            .all(|segment| !matches!(segment, b"" | b"." | b".."))
-    })
-}
-
 /// What the loosest reader makes of a path, for paths that only this gateway reads. No allocation
 /// for plain paths.
 pub(crate) fn loosely(path: &[u8]) -> Cow<'_, [u8]> {

@@ -229,6 +229,8 @@ fn variants_do_not_change_the_model_in_a_path() {
         ("/v1beta/models/a/models/b:generateContent", PathReason::Unclear),
         ("/v1beta/models/a%2Fmodels%2Fb:generateContent", PathReason::Unclear),
         ("/v1beta/%6dodels/b:generateContent", PathReason::Unclear),
+        ("/v1/projects/%70/locations/l/endpoints/e:predict", PathReason::Unclear),
+        ("/v1/projects/p;q/locations/l/endpoints/e:predict", PathReason::Unclear),
     ] {
         assert_eq!(call(path), Err(reason), "{path}");
     }
@@ -286,7 +288,11 @@ fn refusals_are_in_the_dialect_of_the_operation() {
         ("/openai/deployments/../embeddings", Dialect::OpenAi),
     ] {
         let error = Paths::BUILT_IN.call(path.as_bytes()).unwrap_err();
-        assert_eq!((error.dialect, error.error().code), (dialect, "invalid_model"), "{path}");
+        assert_eq!(
+            (error.endpoint.dialect(), error.error().code),
+            (dialect, "invalid_model"),
+            "{path}"
+        );
     }
 }
 

@@ -56,7 +56,7 @@ impl Stream for Request {
         let call = match self.config.paths.call(path) {
             Ok(Some(call)) => call,
             Ok(None) => return self.list(path, headers, ctx, out),
-            Err(error) => return refuse(&Refusal::Path(error), error.dialect, out),
+            Err(error) => return refuse(&Refusal::Path(error), error.endpoint.dialect(), out),
         };
         let dialect = call.endpoint.dialect();
         let begun = self.begin(call, ctx, headers, end, out);

@@ -8,7 +8,7 @@ mod publish;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use tollgate_api::Endpoint;
+use tollgate_api::Paths;
 use tollgate_config::{Problems, Reader, Warning};
 use tollgate_effects::UnixNanos;
 use tollgate_owned_headers::OwnedHeaders;
@@ -171,7 +171,7 @@ fn check_open_paths(paths: &[String], reader: &mut Reader) {
                 at,
                 "expected one exact path of printable ASCII, without query, `*`, `#` and `%`",
             );
-        } else if Endpoint::of_path(path.as_bytes()).is_some() {
+        } else if !matches!(Paths::BUILT_IN.call(path.as_bytes()), Ok(None)) {
             reader.warning(at, "this is an endpoint for models, and it will need no key");
         }
     }

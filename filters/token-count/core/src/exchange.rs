@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use tollgate_api::Endpoint;
+use tollgate_api::Paths;
 use tollgate_effects::{
     Body, Context, Direction, Effect, Effects, Flow, Headers, LogLevel, Phase, Stream, Want,
 };
@@ -129,7 +129,7 @@ impl Stream for Exchange {
         }
         self.known_to_stream = fact.as_ref().is_some_and(|fact| fact.stream);
         let may_stream = fact.as_ref().is_none_or(|fact| fact.stream);
-        self.model = fact.map(|fact| fact.model).filter(|model| !model.is_empty());
+        self.model = operation.model;
         if end || headers.is_encoded() {
             return Flow::Continue;
         }
@@ -239,17 +239,30 @@ fn was_left_waiting(ctx: Context<'_>) -> bool {
 struct Operation {
     /// It takes `stream_options`.
     has_stream_options: bool,
+    /// The model, if another filter or the path names it.
+    model: Option<String>,
 }
 
 impl Operation {
-    /// The operation that another filter found, else the one at `path`.
+    /// The operation that another filter found, else the one at `path`. A path whose model is
+    /// refused, where a filter before this one does so, still names an operation.
     fn of(fact: Option<&Request>, path: &[u8]) -> Option<Self> {
-        let found = Endpoint::of_path(path).map(Endpoint::name);
-        match fact.map(|fact| fact.endpoint.as_str()).or(found)? {
-            "chat_completions" | "completions" => Some(Self { has_stream_options: true }),
-            "embeddings" | "responses" => Some(Self { has_stream_options: false }),
-            _ => None,
-        }
+        let (endpoint, model) = match fact {
+            Some(fact) => (fact.endpoint.as_str(), Some(fact.model.clone())),
+            None => match Paths::BUILT_IN.call(path) {
+                Ok(call) => {
+                    let call = call?;
+                    (call.endpoint.name(), call.model.map(|model| model.name))
+                }
+                Err(error) => (error.endpoint.name(), None),
+            },
+        };
+        let has_stream_options = match endpoint {
+            "chat_completions" | "completions" => true,
+            "embeddings" | "responses" => false,
+            _ => return None,
+        };
+        Some(Self { has_stream_options, model: model.filter(|model| !model.is_empty()) })
     }
 }
 

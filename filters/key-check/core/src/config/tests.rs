@@ -127,5 +127,7 @@ fn what_works_but_looks_wrong_is_a_warning() {
     let future = with(&json!({"expiresAt": "9999-12-31T23:59:59Z"}));
     assert!(warnings(&future, now).is_empty());
     assert_eq!(warnings(&with(&json!({"models": []})), now).len(), 1);
-    assert_eq!(warnings(&beside(&json!({"openPaths": ["/v1/messages"]})), now).len(), 1);
+    let of_models = ["/v1/messages", "/model/m/converse", "//model/m/invoke", "/V1/ocr/"];
+    assert_eq!(warnings(&beside(&json!({"openPaths": of_models})), now).len(), 4);
+    assert_eq!(warnings(&beside(&json!({"openPaths": ["/healthz", "/v1/models"]})), now).len(), 0);
 }

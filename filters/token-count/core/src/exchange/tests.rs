@@ -105,12 +105,31 @@ fn the_fact_names_model_and_operation() {
 }
 
 #[test]
+fn without_the_fact_the_path_names_model_and_operation() {
+    for (path, model) in [
+        ("/openai/deployments/d/chat/completions?api-version=1", "d"),
+        ("/engines/e/chat/completions", "e"),
+        // The path names two models, depending on who reads it: that of the body is as good.
+        ("//openai/deployments/d/chat/completions", "m"),
+    ] {
+        let mut host = host("");
+        let headers = [(":method", "POST"), (":path", path)];
+        host.request(&headers, Some(STREAM.as_bytes()), Cut::EveryByte);
+        assert_eq!(sent(&host.request), ASKED, "{path}");
+        host.response(EVENTS, Some(b"data: [DONE]\n\n"), Cut::Whole);
+        assert_eq!(host.counters[&*format!("tollgate_requests.model.{model}.status.unknown")], 1);
+    }
+}
+
+#[test]
 fn other_operations_are_left_alone() {
     for (method, path) in [
         ("POST", "/v1/messages"),
         ("POST", "/v1/models"),
         ("GET", "/v1/chat/completions"),
         ("POST", "/v1/moderations"),
+        ("POST", "/model/m/converse"),
+        ("POST", "/v1beta/models/m:generateContent"),
     ] {
         let mut host = host("");
         let headers = [(":method", method), (":path", path), ("accept-encoding", "gzip")];
