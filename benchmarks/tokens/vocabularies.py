@@ -66,10 +66,11 @@ def _file(name):
         if registry == "npm":
             command = ["npm", "pack", "--silent", "--pack-destination", CACHE, package]
         else:
-            command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary", ":all:", "-d", CACHE, package]
+            command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", CACHE, package]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         stem, version = re.split("@|==", package)
-        archive = next(p for p in CACHE.iterdir() if p.name.startswith(f"{stem.replace('-', '_')}-{version}") or p.name.startswith(f"{stem}-{version}"))
+        names = (f"{stem}-{version}", f"{stem.replace('-', '_')}-{version}")
+        archive = next(path for path in CACHE.iterdir() if path.name.startswith(names))
         if registry == "npm":
             with tarfile.open(archive) as tar:
                 data = tar.extractfile(path).read()
@@ -101,8 +102,7 @@ def _llama(data):
     printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = (b for b in range(256) if b not in printable)
     alphabet = {chr(b): b for b in printable} | {chr(256 + n): b for n, b in enumerate(others)}
-    tokens = [token for token in vocabulary if not token.startswith("<|")]
-    ranks = {bytes(alphabet[c] for c in token): rank for rank, token in enumerate(tokens)}
+    ranks = {bytes(alphabet[c] for c in token): rank for rank, token in enumerate(vocabulary)}
     return _bpe("llama", CL100K, ranks)
 
 

@@ -23,6 +23,8 @@
 
 mod weights;
 
+use std::ops::Range;
+
 use tollgate_json::{Kind, Strings, Wanted};
 
 use weights::{
@@ -42,7 +44,7 @@ const MESSAGE: u64 = 3 * UNIT;
 const REQUEST: u64 = 3 * UNIT;
 
 /// What JSON puts around each string of a schema: quotes, colons, braces.
-const QUOTES: u64 = UNIT;
+const QUOTES: u64 = 2 * UNIT;
 
 /// What the strings of a top-level member are to the prompt.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -103,6 +105,9 @@ pub struct Estimator {
     before: u8,
     /// The script of the character before, an index of [`SCRIPTS`]; 0 if it has none.
     script: u8,
+    /// If it has one: the range that it is in, and what another one of that range costs.
+    range: Range<u32>,
+    again: u64,
     /// Whether it is base64.
     base64: Base64,
     /// Whether there was a message.
@@ -136,6 +141,8 @@ impl Estimator {
             text: 0,
             before: EDGE,
             script: 0,
+            range: 0..0,
+            again: 0,
             base64: Base64::No,
             has_messages: false,
         }
@@ -215,6 +222,24 @@ impl Estimator {
         run
     }
 
+    /// Adds a character that is not ASCII, the first of a run of its range.
+    #[inline(never)]
+    fn change_script(&mut self, character: u32) {
+        self.not_base64(0);
+        let script;
+        (self.range, script) = range(character);
+        let class = if let LATIN_1 | LATIN_EXTENDED = script { script } else { OTHER };
+        let mut cost = pair(self.before, class);
+        let script = if class == OTHER { script } else { 0 };
+        if let (1.., Some([first, further])) = (script, SCRIPTS.get(usize::from(script))) {
+            cost += u64::from(if self.script == script { *further } else { *first });
+            self.again = pair(OTHER, OTHER) + u64::from(*further);
+        }
+        self.before = class;
+        self.script = script;
+        self.text = self.text.saturating_add(cost);
+    }
+
     /// The next character is none of base64.
     fn not_base64(&mut self, byte: u8) {
         let len = match self.base64 {
@@ -259,21 +284,11 @@ impl Strings for Estimator {
         if !self.counts {
             return;
         }
-        self.not_base64(0);
-        let script = script(character);
-        let class = match script {
-            LATIN_1 | LATIN_EXTENDED => script,
-            _ => OTHER,
-        };
-        let mut cost = pair(self.before, class);
-        if class == OTHER
-            && let Some([first, further]) = SCRIPTS.get(usize::from(script))
-        {
-            cost += u64::from(if self.script == script { *further } else { *first });
+        if self.script == 0 || !self.range.contains(&character) {
+            self.change_script(character);
+        } else {
+            self.text = self.text.saturating_add(self.again);
         }
-        self.text = self.text.saturating_add(cost);
-        self.before = class;
-        self.script = if class == OTHER { script } else { 0 };
     }
 
     fn end(&mut self) {
@@ -315,10 +330,14 @@ fn pair(before: u8, class: u8) -> u64 {
     PAIRS.get(at).copied().unwrap_or(0).into()
 }
 
-/// The script of a character that is not ASCII: an index of [`SCRIPTS`], or the class of a Latin letter.
-fn script(character: u32) -> u8 {
+/// The range of a character that is not ASCII, up to the next one's start, and its script: an index of
+/// [`SCRIPTS`], or the class of a Latin letter.
+fn range(character: u32) -> (Range<u32>, u8) {
     let behind = RANGES.partition_point(|(first, _)| u32::from(*first) << 4 <= character);
-    behind.checked_sub(1).and_then(|at| RANGES.get(at)).map_or(0, |(_, script)| *script)
+    let (first, script) =
+        behind.checked_sub(1).and_then(|at| RANGES.get(at)).copied().unwrap_or_default();
+    let next = RANGES.get(behind).map_or(0x11000, |(next, _)| u32::from(*next));
+    (u32::from(first) << 4..next << 4, script)
 }
 
 /// How many bytes at the start of a run are of base64's alphabet (RFC 4648, tables 1 and 2), padding
