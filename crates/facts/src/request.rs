@@ -17,7 +17,7 @@ pub struct Request {
     pub stream: bool,
     /// The endpoint's name, such as `chat_completions` (`tollgate_api::Endpoint::name`).
     pub endpoint: String,
-    /// The dialect the client speaks: `openai`, `anthropic` or `gemini`.
+    /// The dialect the client speaks: `openai`, `anthropic`, `gemini` or `bedrock`.
     pub dialect: String,
     /// Tags for routing and accounting.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
