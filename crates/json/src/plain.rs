@@ -4,7 +4,7 @@
 #[cfg_attr(not(target_feature = "simd128"), path = "plain/swar.rs")]
 mod word;
 
-use word::Word;
+use word::{Marks, Word};
 
 /// How many bytes at the start of `bytes` are plain: ASCII, no quote, no backslash, no control.
 #[inline]
@@ -29,9 +29,9 @@ pub(crate) fn plain_run(bytes: &[u8]) -> usize {
 fn long_run(bytes: &[u8]) -> usize {
     let mut done = 0;
     for block in bytes.as_chunks::<{ 4 * Word::LEN }>().0 {
-        let [a, b, c, d] = block.as_chunks::<{ Word::LEN }>().0 else { break };
-        let [a, b, c, d] = [a, b, c, d].map(|word| Word::new(word).special());
-        if a.or(b).or(c.or(d)).any() {
+        let words = block.as_chunks::<{ Word::LEN }>().0;
+        let special = words.iter().fold(Marks::NONE, |any, w| any.or(Word::new(w).special()));
+        if special.any() {
             break;
         }
         done += block.len();

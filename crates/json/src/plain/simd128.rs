@@ -37,6 +37,8 @@ impl Word {
 }
 
 impl Marks {
+    pub(super) const NONE: Self = Self(u64x2(0, 0));
+
     #[inline(always)]
     pub(super) fn or(self, other: Self) -> Self {
         Self(v128_or(self.0, other.0))

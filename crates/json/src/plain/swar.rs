@@ -31,6 +31,8 @@ impl Word {
 }
 
 impl Marks {
+    pub(super) const NONE: Self = Self(0);
+
     #[inline(always)]
     pub(super) fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
