@@ -1,48 +1,41 @@
-//! Bytes per second of the scanner, by kind of body. Each result is checked.
+//! Bytes per second of the scanner, by kind of body and size, alone and telling of strings. Each result
+//! is checked.
 //!
-//! Chat bodies are dense JSON (a token every few bytes); an image body is one long string, as
-//! base64 pictures are; text in a script that is not ASCII is decoded character by character.
+//! This is native code: what runs in the filter is measured by `host-tests/benches/body_model.rs`.
 #![expect(clippy::expect_used, reason = "a bench may panic")]
 
+mod bodies;
+
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use tollgate_json::{Limits, Scanner, Wanted};
+use tollgate_json::{Limits, Scanner, Strings, Wanted};
 
 const WANTED: &[Wanted] = &[
     Wanted { key: "model", keep: 258 },
     Wanted { key: "stream", keep: 5 },
     Wanted { key: "max_tokens", keep: 20 },
+    Wanted { key: "messages", keep: 0 },
 ];
 
 /// Size of the pieces a proxy hands over: Envoy's read buffer.
 const PIECE: usize = 16 * 1024;
 
-fn chat(size: usize, model_first: bool) -> String {
-    let message =
-        r#"{"role":"user","content":"Which of these is nearer to the \"truth\"?\nExplain."}"#;
-    let messages = vec![message; size / message.len()].join(",");
-    if model_first {
-        format!(r#"{{"model":"gpt-4o","stream":true,"messages":[{messages}]}}"#)
-    } else {
-        format!(r#"{{"messages":[{messages}],"stream":true,"model":"gpt-4o"}}"#)
+/// Counts characters: what telling costs at least.
+#[derive(Default)]
+struct Characters(usize);
+
+impl Strings for Characters {
+    fn begin(&mut self, _: bool, _: Option<usize>) {}
+    fn ascii(&mut self, run: &[u8]) {
+        self.0 += run.len();
     }
+    fn character(&mut self, _: u32) {
+        self.0 += 1;
+    }
+    fn end(&mut self) {}
 }
 
-fn image(size: usize) -> String {
-    let picture = "iVBORw0KGgoAAAANSUhEUgAAAAUA+/8=".repeat(size / 32);
-    format!(
-        r#"{{"messages":[{{"role":"user","content":[{{"type":"image_url","image_url":{{"url":"data:image/png;base64,{picture}"}}}}]}}],"stream":true,"model":"gpt-4o"}}"#
-    )
-}
-
-fn not_ascii(size: usize) -> String {
-    let text = "哪一个更接近真相？请解释。".repeat(size / 39);
-    format!(
-        r#"{{"stream":true,"model":"gpt-4o","messages":[{{"role":"user","content":"{text}"}}]}}"#
-    )
-}
-
-fn scan(body: &[u8]) -> Scanner {
-    let mut scanner = Scanner::new(WANTED, Limits::default());
+fn scan<S: Strings>(body: &[u8], strings: S) -> Scanner<S> {
+    let mut scanner = Scanner::with_strings(WANTED, Limits::default(), strings);
     for piece in body.chunks(PIECE) {
         scanner.push(piece).expect("the body is JSON");
     }
@@ -52,23 +45,24 @@ fn scan(body: &[u8]) -> Scanner {
 
 fn bench(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("scan");
-    for (name, body) in [
-        ("chat, model first", chat(1 << 10, true)),
-        ("chat, model first", chat(100 << 10, true)),
-        ("chat, model first", chat(1 << 20, true)),
-        ("chat, model last", chat(1 << 10, false)),
-        ("chat, model last", chat(100 << 10, false)),
-        ("chat, model last", chat(1 << 20, false)),
-        ("image", image(1 << 20)),
-        ("not ASCII", not_ascii(1 << 20)),
-    ] {
-        let scanner = scan(body.as_bytes());
-        assert_eq!(scanner.member(0).text().as_deref(), Some("gpt-4o"), "{name}");
-        assert_eq!(scanner.member(1).raw(), Some(&b"true"[..]), "{name}");
-        group.throughput(Throughput::Bytes(body.len() as u64));
-        group.bench_with_input(BenchmarkId::new(name, body.len()), &body, |bencher, body| {
-            bencher.iter(|| scan(body.as_bytes()).member(0).count);
-        });
+    for (name, body) in bodies::BODIES {
+        for size in [1 << 10, 100 << 10, 1 << 20, 10 << 20] {
+            let body = body(size);
+            let scanner = scan(body.as_bytes(), Characters::default());
+            assert_eq!(scanner.member(0).text().as_deref(), Some("gpt-4o"), "{name}");
+            assert_eq!(scanner.member(1).raw(), Some(&b"true"[..]), "{name}");
+            assert!(scanner.strings().0 > 20, "{name}");
+            group.throughput(Throughput::Bytes(body.len() as u64));
+            group.bench_with_input(BenchmarkId::new(name, size), &body, |bencher, body| {
+                bencher.iter(|| scan(body.as_bytes(), ()).member(0).count);
+            });
+            if size == 1 << 20 {
+                let id = BenchmarkId::new(format!("{name}, characters counted"), size);
+                group.bench_with_input(id, &body, |bencher, body| {
+                    bencher.iter(|| scan(body.as_bytes(), Characters::default()).into_strings().0);
+                });
+            }
+        }
     }
     group.finish();
 }
