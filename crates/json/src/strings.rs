@@ -36,6 +36,13 @@ pub trait Strings: Sized {
         let _ = (member, depth);
     }
 
+    /// Whether it listens to the string that has begun. What it says may change between strings, and
+    /// within one at any call, to false only: then it is not told of all of the string's characters.
+    #[inline(always)]
+    fn listens(&self) -> bool {
+        true
+    }
+
     /// Scans a piece, by calling [`Scanner::scan`] and no more.
     ///
     /// A generic function is compiled in the crate that uses it, with its optimization level; so the
@@ -55,6 +62,10 @@ impl Strings for () {
     fn character(&mut self, _: u32) {}
     #[inline(always)]
     fn end(&mut self) {}
+    #[inline(always)]
+    fn listens(&self) -> bool {
+        false
+    }
 
     // Not inlined: into a caller built for size it would be built for size too.
     #[inline(never)]
@@ -88,6 +99,10 @@ impl<S: Strings> Strings for Option<S> {
         if let Some(strings) = self {
             strings.end();
         }
+    }
+    #[inline]
+    fn listens(&self) -> bool {
+        self.as_ref().is_some_and(S::listens)
     }
     #[inline]
     fn open(&mut self, member: usize, kind: Kind, depth: u16) {

@@ -1,5 +1,7 @@
 //! A machine word as a vector: where there are no instructions for vectors that we know of.
 
+use crate::string::escaped;
+
 /// Bytes that are judged at once.
 #[derive(Clone, Copy)]
 pub(super) struct Word(u64);
@@ -47,5 +49,49 @@ impl Marks {
     #[inline(always)]
     pub(super) fn first(self) -> Option<usize> {
         self.any().then_some((self.0.trailing_zeros() / 8) as usize)
+    }
+}
+
+/// Bytes of which those that are not plain are known one by one. Bit n: byte n.
+pub(super) struct Block {
+    pub(super) quotes: u64,
+    pub(super) backslashes: u64,
+    /// Control characters, and what is not ASCII.
+    pub(super) others: u64,
+}
+
+impl Block {
+    pub(super) const LEN: usize = 64;
+
+    pub(super) fn new(bytes: &[u8; Self::LEN]) -> Self {
+        let mut block = Self { quotes: 0, backslashes: 0, others: 0 };
+        for (n, word) in bytes.as_chunks::<8>().0.iter().enumerate() {
+            // Words without any are frequent.
+            if !Word::new(word).special().any() {
+                continue;
+            }
+            for (m, byte) in word.iter().enumerate() {
+                let bit = 1 << (n * 8 + m);
+                match byte {
+                    b'"' => block.quotes |= bit,
+                    b'\\' => block.backslashes |= bit,
+                    0x20..=0x7f => {}
+                    _ => block.others |= bit,
+                }
+            }
+        }
+        block
+    }
+
+    /// Which of the bytes marked are one that `\` and no more can stand before.
+    pub(super) fn escapable(bytes: &[u8; Self::LEN], marked: u64) -> u64 {
+        let mut found = 0;
+        for (n, byte) in bytes.iter().enumerate() {
+            let bit = 1 << n;
+            if marked & bit != 0 && escaped(*byte).is_some() {
+                found |= bit;
+            }
+        }
+        found
     }
 }

@@ -4,7 +4,7 @@ use super::{Halt, Reading, Scanner, State, Token, keep};
 use crate::depth::Container;
 use crate::member::{KeyMatch, Place};
 use crate::number::{Number, Step};
-use crate::plain::plain_run;
+use crate::plain::{plain_run, text_run};
 use crate::string::{Hex, HexStep, Utf8, escaped, wide};
 use crate::{Error, Kind, Strings};
 
@@ -130,6 +130,13 @@ impl<S: Strings> Scanner<S> {
                     return self.ended(piece, at + 1);
                 }
                 [b'\\', short, ..] if let Some(character) = escaped(*short) => {
+                    if !(self.strings.listens() || self.in_key && self.key.is_open()) {
+                        let run = text_run(rest.get(run..).unwrap_or_default());
+                        at += run;
+                        if run > 0 {
+                            continue;
+                        }
+                    }
                     self.character(u32::from(character));
                     at += 2;
                     continue;
