@@ -32,7 +32,7 @@ struct Request;
 impl Stream for Request {
     fn wants(&self, phase: Phase) -> Want {
         match phase {
-            Phase::RequestBody => Want::Pieces,
+            Phase::RequestBody => Want::Windows,
             _ => Want::Nothing,
         }
     }

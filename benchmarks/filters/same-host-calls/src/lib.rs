@@ -40,7 +40,7 @@ struct Request;
 impl Stream for Request {
     fn wants(&self, phase: Phase) -> Want {
         match phase {
-            Phase::RequestBody => Want::Pieces,
+            Phase::RequestBody => Want::Windows,
             _ => Want::Nothing,
         }
     }
@@ -60,10 +60,10 @@ impl Stream for Request {
             return Flow::Pause;
         }
         let _ = ctx.property(&["tollgate.caller"]);
-        out.push(header("x-gateway-model-name", MODEL));
-        out.push(header("x-gateway-stream", b"false"));
         out.push(filter_state("tollgate.request", REQUEST));
         out.push(filter_state("tollgate.model", MODEL));
+        out.push(header("x-gateway-model-name", MODEL));
+        out.push(header("x-gateway-stream", b"false"));
         out.push(Effect::ClearRouteCache);
         Flow::Continue
     }
