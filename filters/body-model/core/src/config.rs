@@ -141,7 +141,7 @@ impl Decompress {
 
 /// Checks `config`.
 pub(crate) fn check(config: &[u8]) -> Result<(Config, Vec<Warning>), Problems> {
-    let (mut raw, mut reader) = tollgate_config::read::<Raw>("body-model", config);
+    let (raw, mut reader) = tollgate_config::read::<Raw>("body-model", config);
     let decompress = decompress(&raw.decompress, &mut reader);
     let limits = limits(&raw.limits, &mut reader);
     let tags = bounded(raw.limits.max_tags, MAX_TAGS, "limits.maxTags", &mut reader);
@@ -164,26 +164,18 @@ pub(crate) fn check(config: &[u8]) -> Result<(Config, Vec<Warning>), Problems> {
         reader.problem("serveModels", "nothing to answer with: needs `models` or `baseModels`");
     }
     let (hold, hold_missing) = hold(raw.hold.as_deref(), raw.hold_missing, &policy, &mut reader);
+    let tags_from = raw.tags.unwrap_or_default();
+    let tags_body = tags_from.body.unwrap_or(false);
+    let fallbacks_body = raw.fallbacks.and_then(|fallbacks| fallbacks.body).unwrap_or(false);
     let given = headers::Given {
-        tags: raw.tags.is_some(),
-        fallbacks: raw.fallbacks.is_some(),
+        tags: tags_body || tags_from.header.is_some(),
+        fallbacks: fallbacks_body,
         context_classes: !raw.context_classes.is_empty(),
     };
-    let (publish, tags_header) = headers::check(
-        raw.publish,
-        raw.tags.as_mut().and_then(|tags| tags.header.take()),
-        &given,
-        &mut reader,
-    );
-    let tags = Tags {
-        body: raw.tags.and_then(|tags| tags.body).unwrap_or(false),
-        header: tags_header,
-        most: usize::try_from(tags).unwrap_or(0),
-    };
-    let fallbacks = Fallbacks {
-        body: raw.fallbacks.and_then(|fallbacks| fallbacks.body).unwrap_or(false),
-        most: usize::try_from(fallbacks).unwrap_or(0),
-    };
+    let (publish, tags_header) = headers::check(raw.publish, tags_from.header, &given, &mut reader);
+    let most = |most: u64| usize::try_from(most).unwrap_or(0);
+    let tags = Tags { body: tags_body, header: tags_header, most: most(tags) };
+    let fallbacks = Fallbacks { body: fallbacks_body, most: most(fallbacks) };
     let context_classes = ContextClasses::check(raw.context_classes, &mut reader);
     let estimated = raw.estimate.is_some()
         || publish.names.prompt_tokens.is_some()
@@ -238,14 +230,14 @@ fn hold(
     policy: &Policy,
     reader: &mut Reader,
 ) -> (Hold, HoldMissing) {
-    let host = one_of(hold, &["headers", "host"], "hold", reader) == 1;
+    let host = one_of(hold, &["headers", "host"], "hold", reader) == Some(1);
     if host && missing.is_some() {
         reader.problem("holdMissing", "only with `hold: headers`: the host holds, so leave it out");
     }
     let RawHoldMissing { after, then: word } = missing.unwrap_or_default();
     let after = bounded(after, HOLD_MISSING_AFTER, "holdMissing.after", reader);
     let then = "holdMissing.then";
-    let pass = one_of(word.as_deref(), &["error", "pass"], then, reader) == 1;
+    let pass = one_of(word.as_deref(), &["error", "pass"], then, reader) == Some(1);
     let enforces = policy.require_caller || policy.unknown != Unknown::Pass;
     if pass && enforces {
         reader.warning(
@@ -261,7 +253,7 @@ fn decompress(codings: &[String], reader: &mut Reader) -> Decompress {
     for (i, coding) in codings.iter().enumerate() {
         let path = format!("decompress[{i}]");
         let coding = one_of(Some(coding), &["gzip", "deflate"], &path, reader);
-        if let Some(found) = found.get_mut(coding)
+        if let Some(found) = coding.and_then(|coding| found.get_mut(coding))
             && std::mem::replace(found, true)
         {
             reader.problem(path, "the same coding twice");
@@ -280,10 +272,11 @@ fn bounded(value: Option<u64>, range: Range, path: &str, reader: &mut Reader) ->
     value
 }
 
-/// Which of `words` the word is; the first, if there is none.
-fn one_of(word: Option<&str>, words: &[&str], path: &str, reader: &mut Reader) -> usize {
-    let Some(word) = word else { return 0 };
-    if let Some(found) = words.iter().position(|expected| *expected == word) {
+/// Which of `words` the word is; `None` if there is none, or it is another.
+fn one_of(word: Option<&str>, words: &[&str], path: &str, reader: &mut Reader) -> Option<usize> {
+    let word = word?;
+    let found = words.iter().position(|expected| *expected == word);
+    if found.is_some() {
         return found;
     }
     let mut message = format!("expected `{}`", words.join("` or `"));
@@ -291,7 +284,7 @@ fn one_of(word: Option<&str>, words: &[&str], path: &str, reader: &mut Reader) -
         message = format!("{message}; did you mean `{near}`?");
     }
     reader.problem(path, message);
-    0
+    None
 }
 
 #[cfg(test)]

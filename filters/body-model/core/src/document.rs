@@ -147,6 +147,8 @@ pub(crate) fn check_model(model: &str, limit: usize) -> Result<(), InvalidModel>
         Err(InvalidModel::Control)
     } else if model.trim().len() != model.len() {
         Err(InvalidModel::Space)
+    } else if matches!(model, "." | "..") {
+        Err(InvalidModel::Dots)
     } else {
         Ok(())
     }

@@ -60,6 +60,8 @@ pub(crate) enum Refusal {
 pub(crate) enum InvalidModel {
     /// It has a control character.
     Control,
+    /// It is a dot segment, which leads elsewhere in a path.
+    Dots,
     /// It has no characters.
     Empty,
     /// It is a file in a form, or not UTF-8.
@@ -104,6 +106,7 @@ impl fmt::Display for InvalidModel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Control => f.write_str("must have no control characters"),
+            Self::Dots => f.write_str("must not be `.` or `..`"),
             Self::Empty => f.write_str("must not be empty"),
             Self::NotText => f.write_str("must be text in UTF-8, not a file"),
             Self::Space => f.write_str("must not begin or end with white space"),

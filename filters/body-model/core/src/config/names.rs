@@ -169,7 +169,7 @@ fn unknown(
         reader.problem(path, "without `models` no model is unknown: leave it out");
     }
     let path = "defaultModel";
-    match (choice, default) {
+    match (choice.unwrap_or(0), default) {
         (2, None) => reader.problem(path, "missing: the model to take for unknown ones"),
         (2, Some(default)) => {
             if let Some(hint) = not_in(catalogue, &default) {
@@ -207,7 +207,7 @@ fn check_aliases(
         if let Err(reason) = check_model(model, max_bytes) {
             reader.problem(&path, format!("the model {reason}"));
         } else if stars.1 > 1 {
-            reader.problem(&path, format!("in the model {ONE_STAR}"));
+            reader.problem(&path, format!("{ONE_STAR} in the model"));
         } else if stars.1 > stars.0 {
             reader.problem(
                 &path,
