@@ -15,10 +15,10 @@
 //! Memory is bounded by about 70 KiB; time is linear in what comes in and goes out, and nothing is
 //! decoded past the limit but for what fits that memory.
 //!
-//! Our own decoder, since miniz_oxide added 20 KB to a wasm module (17 KB built for size, at half of the
-//! speed), where this one with both formats and checksums adds 12 KB built for size, at the same speed;
-//! and since miniz_oxide does not notice a copy from before the first byte when it decodes into a ring
-//! buffer.
+//! Our own decoder, since miniz_oxide added 17 KB to 20 KB to a wasm module without gzip's header and
+//! checksum, where this one adds 12 KB with them, built for size, and is faster on text (slower on base64;
+//! `benchmarks/record/2026-11-21-size.md`); and since miniz_oxide does not notice a copy from before the
+//! first byte when it decodes into a ring buffer.
 //!
 //! Not here: br and zstd, encoding, which bodies are to be decoded.
 
