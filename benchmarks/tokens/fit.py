@@ -1,5 +1,7 @@
 """Fits the weights of the prompt estimate: fit.py FOLDER writes filters/body-model/core/src/estimate/weights.rs.
 
+Needs numpy 2 and scipy 1 beside requirements.txt.
+
 FOLDER holds one <category>.txt per kind of text, its documents separated by lines of a NUL; every category counts the
 same. None of it is shipped, nor is any of the corpus among it. A fourth of the documents is kept out, to tell the error.
 

@@ -18,10 +18,10 @@ from statistics import fmean
 import vocabularies
 
 HERE = vocabularies.ROOT / "benchmarks" / "tokens"
-# Those that the weights were not made for in the first place: foreign scripts, and what is hardly words.
 GROUPS = {
-    "English": ["english-story", "english-essay", "chat.request", "image.request", "markdown"],
-    "code": ["c", "javascript", "json", "python", "rust", "tools.request"],
+    "English": ["english-story", "english-essay", "markdown"],
+    "code": ["c", "javascript", "json", "python", "rust"],
+    "requests": ["chat.request", "image.request", "tools.request"],
     "European": ["french", "german", "spanish", "russian"],
     "Asian": ["arabic", "chinese", "hebrew", "hindi", "japanese", "korean"],
     "no words": ["emoji-chat", "logs", "numbers"],
