@@ -5,7 +5,7 @@ use std::ops::Range;
 /// A top-level member to look for.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted {
-    /// Its key: ASCII, in lower case. No two wanted keys may be equal.
+    /// Its key: ASCII. No two wanted keys may be equal, nor differ in case alone.
     pub key: &'static str,
     /// The most bytes of its raw value to keep.
     pub keep: usize,
@@ -140,11 +140,11 @@ impl KeyMatch {
         }
         let folded = fold(character);
         for (n, wanted) in wanted.iter().enumerate().take(MOST_WANTED) {
-            let expected = wanted.key.as_bytes().get(at).map(|b| u32::from(*b));
-            if expected != Some(character) {
+            let expected = wanted.key.as_bytes().get(at);
+            if expected.map(|b| u32::from(*b)) != Some(character) {
                 self.exact &= !(1 << n);
             }
-            if expected != Some(folded) {
+            if expected.map(|b| u32::from(b.to_ascii_lowercase())) != Some(folded) {
                 self.folded &= !(1 << n);
             }
         }

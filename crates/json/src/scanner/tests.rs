@@ -47,6 +47,16 @@ fn scan_all_ways(document: &[u8]) -> (Result<(), Error>, Scanner) {
 }
 
 #[test]
+fn wanted_keys_may_have_upper_case() {
+    const TOOLS: &[Wanted] = &[Wanted { key: "toolConfig", keep: 9 }];
+    let mut scanner = Scanner::new(TOOLS, Limits::default());
+    scanner.push(br#"{"toolConfig":1,"toolconfig":2,"TOOLCONFIG":3,"toolConfi":4}"#).unwrap();
+    scanner.finish().unwrap();
+    let member = scanner.member(0);
+    assert_eq!((member.count, member.exact, member.raw()), (3, 1, Some(&b"1"[..])));
+}
+
+#[test]
 fn finds_members_of_the_top_level_only() {
     let document = br#" {"a":{"model":1,"b":[{"model":2}]}, "model" : "gpt-4o" ,"stream":true}"#;
     let (result, scanner) = scan_all_ways(document);

@@ -26,7 +26,7 @@ fn text(estimator: &mut Estimator, text: &[u8]) -> u64 {
 }
 
 fn body(body: &[u8]) -> u64 {
-    let mut scanner = Scanner::with_strings(&MEMBERS, Limits::default(), Estimator::new(&MEMBERS));
+    let mut scanner = Scanner::with_strings(&MEMBERS, Limits::default(), Estimator::new(0));
     for piece in body.chunks(PIECE) {
         scanner.push(piece).expect("it is JSON");
     }
@@ -43,7 +43,7 @@ fn estimate(c: &mut Criterion) {
         group.throughput(Throughput::Bytes(long.len() as u64));
         group.bench_with_input(BenchmarkId::from_parameter(name), &long, |b, long| {
             b.iter(|| {
-                let tokens = text(&mut Estimator::new(&MEMBERS), long.as_bytes());
+                let tokens = text(&mut Estimator::new(0), long.as_bytes());
                 assert_eq!(tokens == 0, name == "base64");
             });
         });

@@ -16,8 +16,7 @@ fn main() -> Result<(), Error> {
         } else {
             serde_json::json!({"prompt": text}).to_string()
         };
-        let mut scanner =
-            Scanner::with_strings(&MEMBERS, Limits::default(), Estimator::new(&MEMBERS));
+        let mut scanner = Scanner::with_strings(&MEMBERS, Limits::default(), Estimator::new(0));
         scanner.push(body.as_bytes()).map_err(Error::other)?;
         scanner.finish().map_err(Error::other)?;
         writeln!(out, "{} {path}", scanner.strings().tokens(1000))?;

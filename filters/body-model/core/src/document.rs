@@ -31,6 +31,8 @@ pub(crate) const STREAM: usize = 1;
 /// Bounds on completion tokens, the one that wins first.
 const MAX_TOKENS: [usize; 3] = [2, 3, 4];
 const OPTIONS: Places = Places { tags: 5, metadata: 6, fallbacks: 7 };
+/// The first of the members that the estimate asks for.
+const PROMPT: usize = 8;
 
 const WANTED: &[Wanted] = &[
     Wanted { key: "model", keep: MOST_RAW_MODEL },
@@ -41,7 +43,7 @@ const WANTED: &[Wanted] = &[
     Wanted { key: "tags", keep: MOST_RAW_BYTES },
     Wanted { key: "metadata", keep: MOST_RAW_BYTES },
     Wanted { key: "fallbacks", keep: MOST_RAW_BYTES },
-    // For the estimate.
+    // From `PROMPT` on.
     MEMBERS[0],
     MEMBERS[1],
     MEMBERS[2],
@@ -50,7 +52,9 @@ const WANTED: &[Wanted] = &[
     MEMBERS[5],
     MEMBERS[6],
     MEMBERS[7],
+    MEMBERS[8],
 ];
+const _: () = assert!(WANTED.len() == PROMPT + MEMBERS.len());
 
 /// A body under way.
 #[derive(Debug)]
@@ -63,7 +67,7 @@ impl Document {
     /// A body whose prompt is estimated, or not.
     pub(crate) fn new(config: &Config) -> Self {
         let depth = tollgate_json::Limits { depth: config.limits.depth };
-        let estimator = config.estimate.is_some().then(|| Estimator::new(WANTED));
+        let estimator = config.estimate.is_some().then(|| Estimator::new(PROMPT));
         let scanner = Scanner::with_strings(WANTED, depth, estimator);
         Self { scanner, limits: config.limits }
     }

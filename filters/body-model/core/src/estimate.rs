@@ -9,7 +9,7 @@
 //!
 //! What counts:
 //!
-//! - string values anywhere in the body, but for those of members that [`Part::None`] is said of.
+//! - string values anywhere in the body, but for those of members that are [`Part::None`].
 //!   What is not known is counted: an estimate too large costs a larger model, one too small an error.
 //!   Names of roles and types are counted with the rest, and are a token each in truth, too;
 //! - numbers and keys as far as they are in the prompt: see [`Part`];
@@ -59,40 +59,33 @@ pub enum Part {
     Schema,
 }
 
-/// The members to look for that are more to the prompt than text: to be among what the scanner wants.
+/// The members to look for that are more to the prompt than text: to be among what the scanner wants,
+/// in this order and side by side.
 ///
 /// - `messages` (OpenAI, Anthropic, Bedrock), `contents` (Gemini), `input` (Responses, embeddings),
-///   `prompt` (completions): messages and tokens;
-/// - `tools`, `functions`, `toolConfig` (Bedrock), `response_format`, `text` (Responses): schemas.
+///   `prompt` (completions): [`Part::Text`];
+/// - `tools`, `functions`, `toolConfig` (Bedrock), `response_format`, `text` (Responses):
+///   [`Part::Schema`].
 ///
-/// All others (`system`, `instructions`, `systemInstruction`, `query`, `documents`, …) are text, unless
-/// the scanner wants them for something else.
-pub const MEMBERS: [Wanted; 8] = [
+/// What the scanner wants for something else is [`Part::None`]. All others (`system`, `instructions`,
+/// `systemInstruction`, `query`, `documents`, …) are text, without keys, numbers and messages.
+pub const MEMBERS: [Wanted; 9] = [
     Wanted { key: "messages", keep: 0 },
     Wanted { key: "contents", keep: 0 },
     Wanted { key: "input", keep: 0 },
     Wanted { key: "prompt", keep: 0 },
     Wanted { key: "tools", keep: 0 },
     Wanted { key: "functions", keep: 0 },
+    Wanted { key: "toolConfig", keep: 0 },
     Wanted { key: "response_format", keep: 0 },
     Wanted { key: "text", keep: 0 },
 ];
 
-impl Part {
-    fn of(key: &str) -> Self {
-        match key {
-            "messages" | "contents" | "input" | "prompt" => Self::Text,
-            "tools" | "functions" | "response_format" | "text" => Self::Schema,
-            _ => Self::None,
-        }
-    }
-}
-
 /// Adds up the tokens of a request, as its strings come by.
 #[derive(Clone, Debug)]
 pub struct Estimator {
-    /// What is wanted of the scanner.
-    wanted: &'static [Wanted],
+    /// The index of [`MEMBERS`]' first in what is wanted of the scanner.
+    first: usize,
     /// So far, but for the string under way; in [`UNIT`]s of a token.
     total: u64,
     /// Whether the string under way counts.
@@ -131,10 +124,10 @@ enum Base64 {
 const MOST_URL_HEADER: u8 = 128;
 
 impl Estimator {
-    /// For a scanner of what is `wanted`, [`MEMBERS`] among it.
-    pub fn new(wanted: &'static [Wanted]) -> Self {
+    /// For a scanner that wants [`MEMBERS`], the `first` of them at this index.
+    pub fn new(first: usize) -> Self {
         Self {
-            wanted,
+            first,
             total: 0,
             counts: false,
             around: 0,
@@ -157,7 +150,11 @@ impl Estimator {
     }
 
     fn part(&self, member: usize) -> Part {
-        self.wanted.get(member).map_or(Part::None, |wanted| Part::of(wanted.key))
+        match member.checked_sub(self.first) {
+            Some(0..=3) => Part::Text,
+            Some(4..=8) => Part::Schema,
+            _ => Part::None,
+        }
     }
 
     fn add(&mut self, units: u64) {
