@@ -13,8 +13,11 @@
 //! mean.
 
 mod deserializer;
+mod fields;
 mod problem;
 mod read;
 
+pub use fields::{FromValue, Place, object, set};
 pub use problem::{Problem, Problems, Warning, nearest};
-pub use read::{Reader, read};
+pub use read::{Reader, read, read_fields};
+pub use serde_json::Value;

@@ -4,6 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::deserializer::{Node, Segment};
+use crate::fields::{FromValue, Place};
 use crate::{Problem, Problems, nearest};
 
 /// More mistakes than this are not listed: the reader has enough to do.
@@ -22,16 +23,8 @@ pub struct Reader {
 /// Reads `config` (JSON; empty, or only white space, means `{}`) into `T`, noting every mistake.
 /// What could not be read is left at its default.
 pub fn read<T: DeserializeOwned + Default>(filter: &'static str, config: &[u8]) -> (T, Reader) {
-    let mut reader =
-        Reader { filter, problems: Vec::new(), warnings: Vec::new(), taken_out: Vec::new() };
-    let config = if config.trim_ascii().is_empty() { b"{}" } else { config };
-    let mut value: Value = match serde_json::from_slice(config) {
-        Ok(value) => value,
-        Err(error) => {
-            reader.take_out(String::new(), format!("not valid JSON: {error}"));
-            return (T::default(), reader);
-        }
-    };
+    let (value, mut reader) = parse(filter, config);
+    let Some(mut value) = value else { return (T::default(), reader) };
     for _ in 0..MOST_PROBLEMS {
         let error = match T::deserialize(Node(&value)) {
             Ok(raw) => return (raw, reader),
@@ -44,6 +37,30 @@ pub fn read<T: DeserializeOwned + Default>(filter: &'static str, config: &[u8]) 
         }
     }
     (T::default(), reader)
+}
+
+/// As [`read()`], with a table of fields instead of serde.
+pub fn read_fields<T: FromValue + Default>(filter: &'static str, config: &[u8]) -> (T, Reader) {
+    let (value, mut reader) = parse(filter, config);
+    let raw = value.and_then(|value| {
+        T::from_value(&value, &mut Place { reader: &mut reader, path: String::new() })
+    });
+    (raw.unwrap_or_default(), reader)
+}
+
+/// The configuration as JSON, and a reader that knows what is wrong with it.
+fn parse(filter: &'static str, config: &[u8]) -> (Option<Value>, Reader) {
+    let mut reader =
+        Reader { filter, problems: Vec::new(), warnings: Vec::new(), taken_out: Vec::new() };
+    let config = if config.trim_ascii().is_empty() { b"{}" } else { config };
+    let value = match serde_json::from_slice(config) {
+        Ok(value) => Some(value),
+        Err(error) => {
+            reader.take_out(String::new(), format!("not valid JSON: {error}"));
+            None
+        }
+    };
+    (value, reader)
 }
 
 impl Reader {
@@ -78,7 +95,10 @@ impl Reader {
         }
     }
 
-    fn take_out(&mut self, path: String, message: String) {
+    pub(crate) fn take_out(&mut self, path: String, message: String) {
+        if self.problems.len() >= MOST_PROBLEMS {
+            return;
+        }
         self.taken_out.push(path.clone());
         self.problems.push(Problem { path, message });
     }

@@ -50,6 +50,23 @@ fn examples_are_accepted() {
     }
 }
 
+/// Editors judge by the schema what the filter judges by its code: both know the same fields.
+#[test]
+fn examples_are_right_by_the_schema_too() {
+    for (checker, folder) in folders() {
+        let file = folder.join("example.yaml");
+        let config = config_json(&file, std::fs::read(&file).unwrap()).unwrap();
+        let schema = serde_json::from_str(&checker.schema().unwrap()).unwrap();
+        let config: serde_json::Value = serde_json::from_slice(&config).unwrap();
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        let errors: Vec<String> = validator
+            .iter_errors(&config)
+            .map(|error| format!("{}: {error}", checker.name))
+            .collect();
+        none(&errors);
+    }
+}
+
 #[test]
 fn wrong_configurations_are_refused_in_exactly_these_words() {
     let mut failures = Vec::new();

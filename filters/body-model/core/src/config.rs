@@ -141,7 +141,7 @@ impl Decompress {
 
 /// Checks `config`.
 pub(crate) fn check(config: &[u8]) -> Result<(Config, Vec<Warning>), Problems> {
-    let (raw, mut reader) = tollgate_config::read::<Raw>("body-model", config);
+    let (raw, mut reader) = tollgate_config::read_fields::<Raw>("body-model", config);
     let decompress = decompress(&raw.decompress, &mut reader);
     let limits = limits(&raw.limits, &mut reader);
     let tags = bounded(raw.limits.max_tags, MAX_TAGS, "limits.maxTags", &mut reader);

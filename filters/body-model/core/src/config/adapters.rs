@@ -4,9 +4,7 @@
 //! Of YAML, what lists of names are written in: `- a` and `[a, b]`, plain or quoted, with comments. Whatever
 //! could be anything but a name (nested lists, mappings, anchors, `null`, escapes such as `\n`) is refused.
 
-use std::fmt;
-
-use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
+use tollgate_config::{FromValue, Place, Value};
 
 /// Names of adapters, as written.
 pub(super) enum Adapters {
@@ -36,32 +34,16 @@ impl Default for Adapters {
     }
 }
 
-// Both shapes by hand: what serde derives for "one of these" (`untagged`) says nothing of what is wrong.
-impl<'de> Deserialize<'de> for Adapters {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Either)
-    }
-}
-
-struct Either;
-
-impl<'de> Visitor<'de> for Either {
-    type Value = Adapters;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of names, or text with a YAML list of names")
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Adapters, E> {
-        Ok(Adapters::Text(text.to_owned()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Adapters, A::Error> {
-        let mut names = Vec::new();
-        while let Some(name) = seq.next_element()? {
-            names.push(name);
+impl FromValue for Adapters {
+    fn from_value(value: &Value, place: &mut Place<'_>) -> Option<Self> {
+        match value {
+            Value::Array(_) => Vec::from_value(value, place).map(Self::List),
+            Value::String(text) => Some(Self::Text(text.clone())),
+            _ => {
+                place.expected(value, "a list of names, or text with a YAML list of names");
+                None
+            }
         }
-        Ok(Adapters::List(names))
     }
 }
 

@@ -1,20 +1,20 @@
 //! What an operator writes: the shape of the configuration, every field optional.
 //!
-//! Words with a fixed choice are text here and checked by hand: an enumeration of serde's is ten times as much
+//! Words with a fixed choice are text here and checked by hand: an enumeration would be ten times as much
 //! code in the filter. Values are checked in [`super::check`].
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use tollgate_config::fields;
 
 use super::adapters::Adapters;
 use crate::publish::{DEFAULT_MODEL_HEADER, DEFAULT_STREAM_HEADER};
 
 /// Configuration of the body-model filter.
-#[derive(Default, Deserialize)]
+#[derive(Default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename = "body-model"))]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", schemars(rename_all = "camelCase", deny_unknown_fields, default))]
 pub(super) struct Raw {
     /// The models there are, by exact names. `unknownModel` says what happens to any other. Left out: every
     /// name is taken.
@@ -74,10 +74,10 @@ pub(super) struct Raw {
 }
 
 /// A model there is.
-#[derive(Default, Deserialize)]
+#[derive(Default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename = "Model", extend("required" = ["name"])))]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", schemars(rename_all = "camelCase", deny_unknown_fields, default))]
 pub(super) struct RawModel {
     /// Its name, exactly; unique.
     pub(super) name: Option<String>,
@@ -89,10 +89,10 @@ pub(super) struct RawModel {
 }
 
 /// A model with the LoRA adapters it serves. Several entries may name the same model.
-#[derive(Default, Deserialize)]
+#[derive(Default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename = "BaseModel", extend("required" = ["baseModel"])))]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", schemars(rename_all = "camelCase", deny_unknown_fields, default))]
 pub(super) struct RawBaseModel {
     /// The model's name.
     pub(super) base_model: Option<String>,
@@ -101,10 +101,10 @@ pub(super) struct RawBaseModel {
 }
 
 /// What happens to held requests where the host turns out not to allow it.
-#[derive(Default, Deserialize)]
+#[derive(Default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename = "HoldMissing"))]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", schemars(rename_all = "camelCase", deny_unknown_fields, default))]
 pub(super) struct RawHoldMissing {
     /// How many seconds a request waits for the first piece of its body before the host is taken not to allow
     /// it; 2 by default. No longer looked at once any request got one.
@@ -116,10 +116,9 @@ pub(super) struct RawHoldMissing {
 }
 
 /// Header names by what they tell; `null`: not told by header.
-#[derive(Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename = "Publish"))]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", schemars(rename_all = "camelCase", deny_unknown_fields, default))]
 pub(super) struct RawPublish {
     /// For the model after aliases.
     pub(super) model: Option<String>,
@@ -153,10 +152,10 @@ impl Default for RawPublish {
 }
 
 /// Where tags are read. All that are found count.
-#[derive(Default, Deserialize)]
+#[derive(Default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename = "Tags"))]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", schemars(rename_all = "camelCase", deny_unknown_fields, default))]
 pub(super) struct RawTags {
     /// Whether the lists `tags` and `metadata.tags` of a JSON body are read, and taken out of it.
     pub(super) body: Option<bool>,
@@ -165,20 +164,20 @@ pub(super) struct RawTags {
 }
 
 /// Where the models to try next are read.
-#[derive(Default, Deserialize)]
+#[derive(Default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename = "Fallbacks"))]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", schemars(rename_all = "camelCase", deny_unknown_fields, default))]
 pub(super) struct RawFallbacks {
     /// Whether the list `fallbacks` of a JSON body is read, and taken out of it.
     pub(super) body: Option<bool>,
 }
 
 /// How the prompt's tokens are estimated.
-#[derive(Default, Deserialize)]
+#[derive(Default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename = "Estimate"))]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", schemars(rename_all = "camelCase", deny_unknown_fields, default))]
 pub(super) struct RawEstimate {
     /// Families of models whose tokenizers differ from the usual.
     #[cfg_attr(feature = "schema", schemars(length(max = 100)))]
@@ -186,10 +185,10 @@ pub(super) struct RawEstimate {
 }
 
 /// A family of models with one tokenizer.
-#[derive(Default, Deserialize)]
+#[derive(Default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename = "Family", extend("required" = ["models", "factor"])))]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", schemars(rename_all = "camelCase", deny_unknown_fields, default))]
 pub(super) struct RawFamily {
     /// A model after aliases or one that serves it: an exact name, or one with a `*` for any characters.
     pub(super) models: Option<String>,
@@ -199,10 +198,10 @@ pub(super) struct RawFamily {
 }
 
 /// A size class of prompts.
-#[derive(Default, Deserialize)]
+#[derive(Default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename = "ContextClass", extend("required" = ["name"])))]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", schemars(rename_all = "camelCase", deny_unknown_fields, default))]
 pub(super) struct RawContextClass {
     /// Its name, the header's value.
     pub(super) name: Option<String>,
@@ -212,10 +211,10 @@ pub(super) struct RawContextClass {
 }
 
 /// One more path of an operation.
-#[derive(Default, Deserialize)]
+#[derive(Default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename = "Path", extend("required" = ["path", "endpoint"])))]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", schemars(rename_all = "camelCase", deny_unknown_fields, default))]
 pub(super) struct RawPath {
     /// The whole path, without query; `*` stands for one segment.
     pub(super) path: Option<String>,
@@ -225,10 +224,10 @@ pub(super) struct RawPath {
 }
 
 /// What is refused for its size.
-#[derive(Default, Deserialize)]
+#[derive(Default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename = "Limits"))]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", schemars(rename_all = "camelCase", deny_unknown_fields, default))]
 pub(super) struct RawLimits {
     /// The longest body, in bytes; 1048576 by default. Keep it below the host's own limit, whose
     /// answer is not JSON.
@@ -250,3 +249,62 @@ pub(super) struct RawLimits {
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 16)))]
     pub(super) max_fallbacks: Option<u64>,
 }
+
+// The keys are checked against the schema's by the example, which has all of them.
+fields!(Raw {
+    models: "models",
+    unknown_model: "unknownModel",
+    default_model: "defaultModel",
+    aliases: "aliases",
+    base_models: "baseModels",
+    serve_models: "serveModels",
+    require_caller: "requireCaller",
+    hold: "hold",
+    hold_missing: "holdMissing",
+    publish: "publish",
+    tags: "tags",
+    fallbacks: "fallbacks",
+    estimate: "estimate",
+    context_classes: "contextClasses",
+    paths: "paths",
+    path_prefixes: "pathPrefixes",
+    decompress: "decompress",
+    limits: "limits",
+});
+
+fields!(RawModel { name: "name", owned_by: "ownedBy", created: "created" });
+
+fields!(RawBaseModel { base_model: "baseModel", adapters: "adapters" });
+
+fields!(RawHoldMissing { after: "after", then: "then" });
+
+fields!(RawPublish {
+    model: "model",
+    stream: "stream",
+    base_model: "baseModel",
+    tags: "tags",
+    fallbacks: "fallbacks",
+    prompt_tokens: "promptTokens",
+    context: "context",
+});
+
+fields!(RawTags { body: "body", header: "header" });
+
+fields!(RawFallbacks { body: "body" });
+
+fields!(RawEstimate { families: "families" });
+
+fields!(RawFamily { models: "models", factor: "factor" });
+
+fields!(RawContextClass { name: "name", max_tokens: "maxTokens" });
+
+fields!(RawPath { path: "path", endpoint: "endpoint" });
+
+fields!(RawLimits {
+    max_body_bytes: "maxBodyBytes",
+    max_decompressed_bytes: "maxDecompressedBytes",
+    max_model_bytes: "maxModelBytes",
+    max_depth: "maxDepth",
+    max_tags: "maxTags",
+    max_fallbacks: "maxFallbacks",
+});

@@ -1,0 +1,318 @@
+//! From a JSON value to a raw struct by a table of its fields.
+//!
+//! The same answers as with serde ([`crate::read()`]), for a filter with many fields: there each field of each
+//! struct is code for itself, here one function goes through the members of any object. With all mistakes in
+//! one go, too.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::Reader;
+use crate::problem::nearest;
+
+/// What can be read from a value of a configuration.
+pub trait FromValue: Sized {
+    /// The value; `None` if it is of another type, which is noted then. What is wrong inside is noted and left
+    /// at its default.
+    fn from_value(value: &Value, place: &mut Place<'_>) -> Option<Self>;
+}
+
+/// Where a value is in the configuration.
+#[derive(Debug)]
+pub struct Place<'a> {
+    pub(crate) reader: &'a mut Reader,
+    pub(crate) path: String,
+}
+
+impl Place<'_> {
+    /// Notes that `value` is not what is `expected` here.
+    #[cold]
+    #[inline(never)]
+    pub fn expected(&mut self, value: &Value, expected: &str) {
+        let kind = match value {
+            Value::Number(number) if number.is_i64() && expected.starts_with('u') => "value",
+            _ => "type",
+        };
+        // Of a string, which may be a secret, only that it is one.
+        let found = match value {
+            Value::Null => "null".to_owned(),
+            Value::Bool(value) => format!("boolean `{value}`"),
+            Value::Number(number) if number.is_f64() => format!("floating point `{number}`"),
+            Value::Number(number) => format!("integer `{number}`"),
+            Value::String(_) => "a string".to_owned(),
+            Value::Array(_) => "sequence".to_owned(),
+            Value::Object(_) => "map".to_owned(),
+        };
+        self.problem(format!("invalid {kind}: {found}, expected {expected}"));
+    }
+
+    fn problem(&mut self, message: String) {
+        self.reader.take_out(self.path.clone(), message);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn unknown(&mut self, found: &str, fields: &[&str]) {
+        let mut message = format!("unknown field `{found}`, expected ");
+        message.push_str(match fields {
+            [_, _, _, ..] => "one of `",
+            _ => "`",
+        });
+        message.push_str(&fields.join(if fields.len() == 2 { "` or `" } else { "`, `" }));
+        message.push('`');
+        if let Some(near) = nearest(found, fields.iter().copied()) {
+            message = format!("{message}; did you mean `{near}`?");
+        }
+        self.problem(message);
+    }
+
+    /// Goes on with element `index` of a list.
+    fn at_index(&mut self, index: usize, read: &mut dyn FnMut(&mut Self)) {
+        let before = self.path.len();
+        self.path.push_str(&format!("[{index}]"));
+        read(self);
+        self.path.truncate(before);
+    }
+
+    /// Goes on with member `key` of an object.
+    fn at_key(&mut self, key: &str, read: &mut dyn FnMut(&mut Self)) {
+        let before = self.path.len();
+        if before > 0 {
+            self.path.push('.');
+        }
+        self.path.push_str(key);
+        read(self);
+        self.path.truncate(before);
+    }
+}
+
+/// Goes through the members of an object: `each` is told of those that are among `fields`, all others are
+/// noted. False, and noted, if `value` is no object.
+pub fn object(
+    value: &Value,
+    name: &str,
+    fields: &[&str],
+    place: &mut Place<'_>,
+    each: &mut dyn FnMut(&str, &Value, &mut Place<'_>),
+) -> bool {
+    let Value::Object(members) = value else {
+        place.expected(value, name);
+        return false;
+    };
+    for (key, value) in members {
+        place.at_key(key, &mut |place| {
+            if fields.contains(&key.as_str()) {
+                each(key, value, place);
+            } else {
+                place.unknown(key, fields);
+            }
+        });
+    }
+    true
+}
+
+/// Reads `value` into `field`, which keeps its default if that cannot be.
+#[inline(never)]
+pub fn set<T: FromValue>(field: &mut T, value: &Value, place: &mut Place<'_>) {
+    if let Some(value) = T::from_value(value, place) {
+        *field = value;
+    }
+}
+
+/// Implements [`FromValue`] for a struct with a default, of fields and the keys they are read from. Other keys
+/// are mistakes.
+#[macro_export]
+macro_rules! fields {
+    ($name:ident { $($field:ident: $key:literal),* $(,)? }) => {
+        impl $crate::FromValue for $name {
+            fn from_value(
+                value: &$crate::Value,
+                place: &mut $crate::Place<'_>,
+            ) -> ::core::option::Option<Self> {
+                let mut raw = <Self as ::core::default::Default>::default();
+                let name = concat!("struct ", stringify!($name));
+                $crate::object(value, name, &[$($key),*], place, &mut |key, value, place| {
+                    $(if key == $key {
+                        $crate::set(&mut raw.$field, value, place);
+                    })*
+                })
+                .then_some(raw)
+            }
+        }
+    };
+}
+
+impl FromValue for String {
+    fn from_value(value: &Value, place: &mut Place<'_>) -> Option<Self> {
+        let Value::String(text) = value else {
+            place.expected(value, "a string");
+            return None;
+        };
+        Some(text.clone())
+    }
+}
+
+impl FromValue for bool {
+    fn from_value(value: &Value, place: &mut Place<'_>) -> Option<Self> {
+        let found = value.as_bool();
+        if found.is_none() {
+            place.expected(value, "a boolean");
+        }
+        found
+    }
+}
+
+impl FromValue for u64 {
+    fn from_value(value: &Value, place: &mut Place<'_>) -> Option<Self> {
+        let found = value.as_u64();
+        if found.is_none() {
+            place.expected(value, "u64");
+        }
+        found
+    }
+}
+
+impl FromValue for f64 {
+    fn from_value(value: &Value, place: &mut Place<'_>) -> Option<Self> {
+        let found = value.as_f64();
+        if found.is_none() {
+            place.expected(value, "f64");
+        }
+        found
+    }
+}
+
+impl<T: FromValue> FromValue for Option<T> {
+    fn from_value(value: &Value, place: &mut Place<'_>) -> Option<Self> {
+        match value {
+            Value::Null => Some(None),
+            value => T::from_value(value, place).map(Some),
+        }
+    }
+}
+
+/// What cannot be read leaves its default, so that the places of the others stay.
+impl<T: FromValue + Default> FromValue for Vec<T> {
+    fn from_value(value: &Value, place: &mut Place<'_>) -> Option<Self> {
+        let Value::Array(elements) = value else {
+            place.expected(value, "a sequence");
+            return None;
+        };
+        let mut list = Self::with_capacity(elements.len());
+        for (index, value) in elements.iter().enumerate() {
+            place.at_index(index, &mut |place| {
+                list.push(T::from_value(value, place).unwrap_or_default());
+            });
+        }
+        Some(list)
+    }
+}
+
+impl<T: FromValue> FromValue for BTreeMap<String, T> {
+    fn from_value(value: &Value, place: &mut Place<'_>) -> Option<Self> {
+        let Value::Object(members) = value else {
+            place.expected(value, "a map");
+            return None;
+        };
+        let mut map = Self::new();
+        for (key, value) in members {
+            place.at_key(key, &mut |place| {
+                if let Some(value) = T::from_value(value, place) {
+                    map.insert(key.clone(), value);
+                }
+            });
+        }
+        Some(map)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+    use serde_json::json;
+
+    use super::*;
+
+    #[derive(Debug, Default, Deserialize, PartialEq)]
+    #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+    struct Outer {
+        name: Option<String>,
+        size: Option<u64>,
+        part: Option<f64>,
+        on: bool,
+        inner: Vec<Inner>,
+        by_name: BTreeMap<String, Inner>,
+    }
+
+    #[derive(Debug, Default, Deserialize, PartialEq)]
+    #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+    struct Inner {
+        words: Vec<String>,
+        two: Option<Two>,
+    }
+
+    #[derive(Debug, Default, Deserialize, PartialEq)]
+    #[serde(deny_unknown_fields, default)]
+    struct Two {
+        only: Option<String>,
+    }
+
+    fields!(Outer {
+        name: "name",
+        size: "size",
+        part: "part",
+        on: "on",
+        inner: "inner",
+        by_name: "byName",
+    });
+    fields!(Inner { words: "words", two: "two" });
+    fields!(Two { only: "only" });
+
+    fn problems(reader: Reader) -> Vec<String> {
+        reader.finish().map_or_else(
+            |problems| problems.list.iter().map(ToString::to_string).collect(),
+            |_| Vec::new(),
+        )
+    }
+
+    #[test]
+    fn a_table_reads_what_serde_reads_and_says_the_same() {
+        for (config, mistakes) in [
+            (json!({}), 0),
+            (json!({"name": null, "size": 0, "part": 1, "on": true}), 0),
+            (json!({"name": "a", "size": u64::MAX, "part": -1.5, "inner": [], "byName": {}}), 0),
+            (json!({"inner": [{"words": ["a", "b"], "two": {"only": "x"}}, {"two": null}]}), 0),
+            (json!([]), 1),
+            (json!({"name": 1, "size": "sk-secret", "part": {}, "on": null}), 4),
+            (json!({"size": -1, "part": "x", "inner": {}, "byName": []}), 4),
+            (json!({"size": 1.5, "nam": 1, "entirelyUnknown": [1]}), 3),
+            (json!({"inner": [1, {"words": ["a", {}, "b"], "word": 1}, {"two": {"one": 1}}]}), 4),
+            (json!({"byName": {"a": {"words": 1}, "b": 7, "c": {"two": [{}]}}}), 3),
+            (Value::Array(vec![Value::Null]), 1),
+        ] {
+            let bytes = config.to_string();
+            let (by_serde, serde_reader) = crate::read::<Outer>("test", bytes.as_bytes());
+            let (by_table, reader) = crate::read_fields::<Outer>("test", bytes.as_bytes());
+            assert_eq!(by_table, by_serde, "{config}");
+            // Here in the order of the file, there in another: what is mistaken is taken out, and read again.
+            let (mut found, mut expected) = (problems(reader), problems(serde_reader));
+            assert_eq!(found.len(), mistakes, "{found:?}");
+            found.sort();
+            expected.sort();
+            assert_eq!(found, expected, "{config}");
+        }
+        for bytes in ["", " \n", "{", "{} {}"] {
+            let (_, serde_reader) = crate::read::<Outer>("test", bytes.as_bytes());
+            let (_, reader) = crate::read_fields::<Outer>("test", bytes.as_bytes());
+            assert_eq!(problems(reader), problems(serde_reader), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn no_more_mistakes_are_listed_than_anybody_reads() {
+        let config = json!({"inner": vec![1; 1000]}).to_string();
+        let (raw, reader) = crate::read_fields::<Outer>("test", config.as_bytes());
+        assert_eq!((raw.inner.len(), problems(reader).len()), (1000, 50));
+    }
+}
