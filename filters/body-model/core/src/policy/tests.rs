@@ -1,6 +1,6 @@
 //! Tests of the policy: what a name stands for, and who may use it.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::*;
 
@@ -157,6 +157,29 @@ fn a_model_to_try_next_is_checked_like_the_first_one() {
     assert_eq!(found("none", Some(&caller(&["b"]))), expected);
     let expected = "400 invalid_parameter: `fallbacks` must have no commas in its names";
     assert_eq!(found("odd", None), expected);
+}
+
+#[test]
+fn a_caller_that_cannot_be_read_is_nobody() {
+    for (fact, models) in [
+        (json!({"keyId": "k"}), Some(None)),
+        (json!({"keyId": "k", "models": null, "limits": {"x": 1}}), Some(None)),
+        (json!({"keyId": "k", "models": []}), Some(Some(vec![]))),
+        (json!({"keyId": "k", "models": ["a*"], "team": "t"}), Some(Some(vec!["a*".to_owned()]))),
+        (json!({}), None),
+        (json!({"keyId": 1}), None),
+        (json!({"keyId": "k", "models": "a"}), None),
+        (json!({"keyId": "k", "models": ["a", 1]}), None),
+        (json!({"keyId": "k", "models": {}}), None),
+        (json!(["k"]), None),
+        (json!(null), None),
+    ] {
+        assert_eq!(who_may_what(&fact).map(|caller| caller.models), models, "{fact}");
+        // The same as of the whole fact, as others read it.
+        let whole = serde_json::from_value::<Caller>(fact.clone()).ok();
+        let whole = whole.map(|caller| caller.models).filter(|_| !fact.is_array());
+        assert_eq!(whole, models, "{fact}");
+    }
 }
 
 #[test]
