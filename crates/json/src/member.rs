@@ -135,17 +135,19 @@ impl KeyMatch {
     pub(crate) fn push(&mut self, wanted: &[Wanted], character: u32) {
         let at = self.len;
         self.len += 1;
-        if self.folded == 0 {
-            return;
-        }
         let folded = fold(character);
-        for (n, wanted) in wanted.iter().enumerate().take(MOST_WANTED) {
-            let expected = wanted.key.as_bytes().get(at);
+        // Of many wanted keys, few are still possible after a character or two.
+        let mut open = self.folded;
+        while open != 0 {
+            let bit = open & open.wrapping_neg();
+            open ^= bit;
+            let key = wanted.get(bit.trailing_zeros() as usize).map_or("", |wanted| wanted.key);
+            let expected = key.as_bytes().get(at);
             if expected.map(|b| u32::from(*b)) != Some(character) {
-                self.exact &= !(1 << n);
+                self.exact &= !bit;
             }
             if expected.map(|b| u32::from(b.to_ascii_lowercase())) != Some(folded) {
-                self.folded &= !(1 << n);
+                self.folded &= !bit;
             }
         }
     }
