@@ -71,7 +71,7 @@ impl StreamRestamp {
             Piece::Event(event) => {
                 let raw = event.raw();
                 let mut written = 0;
-                for place in in_event(raw, event.data()).into_iter().rev() {
+                for place in in_event(raw, event.data()) {
                     out.extend_from_slice(raw.get(written..place.start).unwrap_or_default());
                     out.extend_from_slice(name);
                     written = place.end;
