@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use serde_json::{Value, json};
 use tollgate_effects::{Effect, Reply};
+use tollgate_json::Writer;
 
 use crate::Dialect;
 
@@ -44,34 +44,46 @@ impl ApiError {
     }
 
     /// The JSON body in `dialect`.
-    pub fn body(&self, dialect: Dialect) -> Value {
-        match dialect {
-            Dialect::Anthropic => json!({
-                "type": "error",
-                "error": {"type": anthropic_type(self.status), "message": self.message},
-            }),
-            Dialect::Bedrock => json!({"message": self.message}),
-            Dialect::Gemini => json!({
-                "error": {
-                    "code": self.status,
-                    "message": self.message,
-                    "status": google_status(self.status),
-                },
-            }),
-            Dialect::OpenAi => json!({
-                "error": {
-                    "message": self.message,
-                    "type": openai_type(self.status, self.code),
-                    "param": self.param,
-                    "code": self.code,
-                },
-            }),
+    pub fn body(&self, dialect: Dialect) -> Vec<u8> {
+        let mut json = Writer::default();
+        json.open('{');
+        if dialect == Dialect::Bedrock {
+            json.member("message", &self.message);
+            json.close('}');
+            return json.into_bytes();
         }
+        if dialect == Dialect::Anthropic {
+            json.member("type", "error");
+        }
+        json.key("error");
+        json.open('{');
+        match dialect {
+            Dialect::Anthropic => {
+                json.member("type", anthropic_type(self.status));
+                json.member("message", &self.message);
+            }
+            Dialect::Gemini => {
+                json.key("code");
+                json.number(self.status.into());
+                json.member("message", &self.message);
+                json.member("status", google_status(self.status));
+            }
+            Dialect::Bedrock | Dialect::OpenAi => {
+                json.member("message", &self.message);
+                json.member("type", openai_type(self.status, self.code));
+                json.key("param");
+                json.string_or_null(self.param.as_deref());
+                json.member("code", self.code);
+            }
+        }
+        json.close('}');
+        json.close('}');
+        json.into_bytes()
     }
 
     /// The effect that ends the exchange with this error.
     pub fn reply(self, dialect: Dialect) -> Effect {
-        let body = self.body(dialect).to_string().into_bytes();
+        let body = self.body(dialect);
         let mut headers = vec![("content-type".into(), b"application/json".to_vec())];
         if dialect == Dialect::Bedrock {
             let class = bedrock_type(self.status, self.code).as_bytes().to_vec();
@@ -143,7 +155,13 @@ fn google_status(status: u16) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
+
+    fn read(error: &ApiError, dialect: Dialect) -> Value {
+        serde_json::from_slice(&error.body(dialect)).unwrap()
+    }
 
     #[test]
     fn each_dialect_has_its_own_shape() {
@@ -154,10 +172,10 @@ mod tests {
             "error": {"type": "not_found_error", "message": "no model \"x\""}});
         let gemini = json!({"error": {"code": 404, "message": "no model \"x\"",
             "status": "NOT_FOUND"}});
-        assert_eq!(error.body(Dialect::OpenAi), openai);
-        assert_eq!(error.body(Dialect::Anthropic), anthropic);
-        assert_eq!(error.body(Dialect::Gemini), gemini);
-        assert_eq!(error.body(Dialect::Bedrock), json!({"message": "no model \"x\""}));
+        assert_eq!(read(&error, Dialect::OpenAi), openai);
+        assert_eq!(read(&error, Dialect::Anthropic), anthropic);
+        assert_eq!(read(&error, Dialect::Gemini), gemini);
+        assert_eq!(read(&error, Dialect::Bedrock), json!({"message": "no model \"x\""}));
     }
 
     #[test]

@@ -33,13 +33,16 @@ pub struct Caller {
 impl Caller {
     /// Whether the caller may use `model` (the name after aliases, before LoRA base).
     pub fn allows(&self, model: &str) -> bool {
-        self.models.as_ref().is_none_or(|models| {
-            models.iter().any(|allowed| match allowed.strip_suffix('*') {
-                Some(prefix) => model.starts_with(prefix),
-                None => allowed == model,
-            })
-        })
+        self.models.as_ref().is_none_or(|models| allows(models, model))
     }
+}
+
+/// Whether `model` is on the list.
+pub(crate) fn allows(models: &[String], model: &str) -> bool {
+    models.iter().any(|allowed| match allowed.strip_suffix('*') {
+        Some(prefix) => model.starts_with(prefix),
+        None => allowed == model,
+    })
 }
 
 #[cfg(test)]

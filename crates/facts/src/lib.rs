@@ -8,10 +8,12 @@
 //! Not here: headers (outputs for routes and policies), and the rules for what to do with a fact.
 
 mod caller;
+mod caller_models;
 mod request;
 mod usage;
 
 pub use caller::Caller;
+pub use caller_models::CallerModels;
 pub use request::Request;
 pub use usage::{Usage, UsageStatus};
 

@@ -16,7 +16,10 @@
 //! Memory is bounded by the sum of [`Wanted::keep`]; time is linear, in long strings several bytes
 //! per cycle.
 //!
-//! Not here: values nested deeper, trees, serialization (`serde_json` where a body is rebuilt).
+//! [`Writer`] writes small answers, so that filters that rebuild no bodies need no serde_json: it is a quarter of such
+//! a module.
+//!
+//! Not here: values nested deeper, trees (`serde_json` where a body is rebuilt).
 
 mod depth;
 mod error;
@@ -28,9 +31,11 @@ mod scanner;
 mod string;
 mod strings;
 mod unescape;
+mod writer;
 
 pub use error::Error;
 pub use member::{Kind, Member, Wanted};
 pub use scanner::{Limits, Scanner};
 pub use strings::Strings;
 pub use unescape::unescape;
+pub use writer::{Writer, quoted, strings};

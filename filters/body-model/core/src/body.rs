@@ -126,7 +126,7 @@ impl Body {
     pub(crate) fn written(&self, model: String) -> Result<Vec<u8>, Refusal> {
         match &self.format {
             Format::Form(form) => form.replacement(&model),
-            Format::Json(_) => Ok(serde_json::Value::from(model).to_string().into_bytes()),
+            Format::Json(_) => Ok(tollgate_json::quoted(&model)),
         }
     }
 

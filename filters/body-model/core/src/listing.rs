@@ -5,10 +5,10 @@
 //!
 //! Not here: which paths ask for it (`tollgate_api::Listing`).
 
-use serde_json::{Value, json};
 use tollgate_api::{Dialect, Listing};
 use tollgate_effects::{Context, Effect, Headers, Reply};
-use tollgate_facts::Caller;
+use tollgate_facts::CallerModels;
+use tollgate_json::Writer;
 
 use crate::policy::{Entry, Policy};
 use crate::refusal::Refusal;
@@ -45,17 +45,18 @@ pub(crate) fn answer(
     path: &[u8],
 ) -> Result<Effect, Refusal> {
     let caller = policy.caller(ctx)?;
-    let body = match &listing.id {
+    let mut json = Writer::default();
+    match &listing.id {
         Some(id) => match policy.known(id, caller.as_ref()) {
-            Some(entry) => Shown { id, entry }.object(dialect),
+            Some(entry) => Shown { id, entry }.write(dialect, &mut json),
             None => return Err(Refusal::NotFound(id.clone())),
         },
-        None => page(&shown(policy, caller.as_ref()), dialect, path)?,
-    };
+        None => write_page(&shown(policy, caller.as_ref()), dialect, path, &mut json)?,
+    }
     Ok(Effect::Reply(Reply {
         status: 200,
         headers: vec![("content-type".into(), b"application/json".to_vec())],
-        body: body.to_string().into_bytes(),
+        body: json.into_bytes(),
         details: "tollgate_models".into(),
     }))
 }
@@ -67,7 +68,7 @@ struct Shown<'a> {
 }
 
 /// All that `caller` may ask for by a fixed name.
-fn shown<'a>(policy: &'a Policy, caller: Option<&Caller>) -> Vec<Shown<'a>> {
+fn shown<'a>(policy: &'a Policy, caller: Option<&CallerModels>) -> Vec<Shown<'a>> {
     let models = policy.catalogue.iter().map(|entry| entry.name.as_str());
     let is_new = |alias: &&str| policy.catalogue.get(alias).is_none();
     let aliases = policy.aliases.exact().filter(is_new);
@@ -78,49 +79,62 @@ fn shown<'a>(policy: &'a Policy, caller: Option<&Caller>) -> Vec<Shown<'a>> {
 }
 
 impl Shown<'_> {
-    fn object(&self, dialect: Dialect) -> Value {
+    fn write(&self, dialect: Dialect, json: &mut Writer) {
         let Self { id, entry } = self;
+        json.open('{');
         match dialect {
-            Dialect::Anthropic => json!({
-                "type": "model",
-                "id": id,
-                "display_name": id,
-                "created_at": time(entry.created),
-            }),
-            Dialect::Gemini => json!({
-                "name": format!("models/{id}"),
-                "version": "",
-                "displayName": id,
-                "supportedGenerationMethods": ["generateContent", "countTokens"],
-            }),
+            Dialect::Anthropic => {
+                json.member("type", "model");
+                json.member("id", id);
+                json.member("display_name", id);
+                json.member("created_at", &time(entry.created));
+            }
+            Dialect::Gemini => {
+                json.member("name", &format!("models/{id}"));
+                json.member("version", "");
+                json.member("displayName", id);
+                json.key("supportedGenerationMethods");
+                json.open('[');
+                json.string("generateContent");
+                json.string("countTokens");
+                json.close(']');
+            }
             Dialect::Bedrock | Dialect::OpenAi => {
-                let mut object = json!({
-                    "id": id,
-                    "object": "model",
-                    "created": entry.created,
-                    "owned_by": entry.owned_by.as_deref().unwrap_or(OWNER),
-                });
+                json.member("id", id);
+                json.member("object", "model");
+                json.key("created");
+                json.number(entry.created);
+                json.member("owned_by", entry.owned_by.as_deref().unwrap_or(OWNER));
                 // As vLLM tells of adapters, and of names that a model is served under.
-                if let Some(members) = object.as_object_mut()
-                    && (entry.base_model.is_some() || entry.name != *id)
-                {
-                    members.insert("root".into(), entry.name.as_str().into());
-                    members.insert("parent".into(), entry.base_model.as_deref().into());
+                if entry.base_model.is_some() || entry.name != *id {
+                    json.member("root", &entry.name);
+                    json.key("parent");
+                    json.string_or_null(entry.base_model.as_deref());
                 }
-                object
             }
         }
+        json.close('}');
     }
 }
 
 /// The part of the list that is asked for.
-fn page(models: &[Shown<'_>], dialect: Dialect, path: &[u8]) -> Result<Value, Refusal> {
-    let objects = |models: &[Shown<'_>]| -> Vec<Value> {
-        models.iter().map(|model| model.object(dialect)).collect()
+fn write_page(
+    models: &[Shown<'_>],
+    dialect: Dialect,
+    path: &[u8],
+    json: &mut Writer,
+) -> Result<(), Refusal> {
+    let list = |key, models: &[Shown<'_>], json: &mut Writer| {
+        json.key(key);
+        json.open('[');
+        models.iter().for_each(|model| model.write(dialect, json));
+        json.close(']');
     };
+    json.open('{');
     match dialect {
         Dialect::Bedrock | Dialect::OpenAi => {
-            Ok(json!({"object": "list", "data": objects(models)}))
+            json.member("object", "list");
+            list("data", models, json);
         }
         Dialect::Anthropic => {
             let limit = size(path, "limit", ANTHROPIC_PAGE)?;
@@ -131,29 +145,31 @@ fn page(models: &[Shown<'_>], dialect: Dialect, path: &[u8]) -> Result<Value, Re
             let more = rest.len().saturating_sub(limit);
             // Towards the start of the list, the page is the one next to the cursor.
             let skip = if after.is_none() && before.is_some() { more } else { 0 };
-            let page: Vec<Value> = objects(rest).into_iter().skip(skip).take(limit).collect();
-            let id = |model: Option<&Value>| model.and_then(|model| model.get("id")).cloned();
-            Ok(json!({
-                "first_id": id(page.first()),
-                "last_id": id(page.last()),
-                "has_more": more > 0,
-                "data": page,
-            }))
+            let rest = rest.get(skip..).unwrap_or_default();
+            let page = rest.get(..limit).unwrap_or(rest);
+            json.key("first_id");
+            json.string_or_null(page.first().map(|model| model.id));
+            json.key("last_id");
+            json.string_or_null(page.last().map(|model| model.id));
+            json.key("has_more");
+            json.bool(more > 0);
+            list("data", page, json);
         }
         Dialect::Gemini => {
             let limit = size(path, "pageSize", GEMINI_PAGE)?;
             let from = place(path, "pageToken", models)?.map_or(0, |at| at.saturating_add(1));
             let rest = models.get(from..).unwrap_or_default();
             let page = rest.get(..limit).unwrap_or(rest);
-            let mut body = json!({"models": objects(page)});
+            list("models", page, json);
             if page.len() < rest.len()
-                && let (Some(members), Some(last)) = (body.as_object_mut(), page.last())
+                && let Some(last) = page.last()
             {
-                members.insert("nextPageToken".into(), last.id.into());
+                json.member("nextPageToken", last.id);
             }
-            Ok(body)
         }
     }
+    json.close('}');
+    Ok(())
 }
 
 /// How many models a page shall have.

@@ -176,7 +176,7 @@ fn strings(member: &Member, key: &'static str) -> Result<Vec<String>, Refusal> {
     match (member.kind, member.raw()) {
         (Kind::Absent | Kind::Null, _) => Ok(Vec::new()),
         (Kind::Array, Some(raw)) => {
-            serde_json::from_slice(raw).map_err(|_| Refusal::Option(key, InvalidOption::NotStrings))
+            tollgate_json::strings(raw).ok_or(Refusal::Option(key, InvalidOption::NotStrings))
         }
         (Kind::Array, None) => {
             Err(Refusal::Option(key, InvalidOption::TooLong { limit: MOST_RAW_BYTES }))

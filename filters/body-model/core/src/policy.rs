@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
 use tollgate_effects::Context;
-use tollgate_facts::{Caller, key};
+use tollgate_facts::{CallerModels, Unreadable};
 
 use crate::document::check_model;
 use crate::pattern::{Patterns, fill};
@@ -79,12 +78,8 @@ impl Policy {
     /// # Errors
     ///
     /// If nobody was published where the configuration requires it, or nobody who can be read.
-    pub(crate) fn caller(&self, ctx: Context<'_>) -> Result<Option<Caller>, Refusal> {
-        let caller = match tollgate_facts::read::<Value>(ctx, key::CALLER) {
-            Ok(Some(fact)) => Some(who_may_what(&fact).ok_or(Refusal::CallerUnreadable)?),
-            Ok(None) => None,
-            Err(tollgate_facts::Unreadable) => return Err(Refusal::CallerUnreadable),
-        };
+    pub(crate) fn caller(&self, ctx: Context<'_>) -> Result<Option<CallerModels>, Refusal> {
+        let caller = CallerModels::read(ctx).map_err(|Unreadable| Refusal::CallerUnreadable)?;
         if caller.is_none() && self.require_caller {
             return Err(Refusal::NoCaller);
         }
@@ -100,7 +95,7 @@ impl Policy {
     pub(crate) fn resolve(
         &self,
         requested: &str,
-        caller: Option<&Caller>,
+        caller: Option<&CallerModels>,
     ) -> Result<Resolved, Refusal> {
         let mut model = match self.aliases.of(requested) {
             None => requested.to_owned(),
@@ -120,7 +115,7 @@ impl Policy {
                 }
             }
         }
-        if caller.is_some_and(|caller| !caller.allows(&model)) {
+        if caller.is_some_and(|caller| !caller.allow(&model)) {
             return Err(Refusal::NotAllowed(requested.to_owned()));
         }
         let base_model =
@@ -129,10 +124,10 @@ impl Policy {
     }
 
     /// The model in the catalogue that `id` stands for, if the caller may use it: for the list of models.
-    pub(crate) fn known(&self, id: &str, caller: Option<&Caller>) -> Option<&Entry> {
+    pub(crate) fn known(&self, id: &str, caller: Option<&CallerModels>) -> Option<&Entry> {
         let target = self.aliases.of(id).map(|(_, target)| target);
         let entry = self.catalogue.get(target.as_deref().unwrap_or(id))?;
-        caller.is_none_or(|caller| caller.allows(&entry.name)).then_some(entry)
+        caller.is_none_or(|caller| caller.allow(&entry.name)).then_some(entry)
     }
 
     /// The model to try next that `requested` stands for; as [`Self::resolve`], but the client reads that it
@@ -140,7 +135,7 @@ impl Policy {
     pub(crate) fn resolve_fallback(
         &self,
         requested: &str,
-        caller: Option<&Caller>,
+        caller: Option<&CallerModels>,
     ) -> Result<String, Refusal> {
         match self.resolve(requested, caller) {
             // Of one that `*` filled in: its parts were checked, the list's separator may be among them.
@@ -149,21 +144,6 @@ impl Policy {
             Err(refusal) => Err(Refusal::Fallback(Box::new(refusal))),
         }
     }
-}
-
-/// Of the caller, who it is and which models it may use, which is all that counts here; `None` if it is none.
-///
-/// By hand: what serde derives for all of it is 7 KB in the filter.
-fn who_may_what(fact: &Value) -> Option<Caller> {
-    let key_id = fact.get("keyId")?.as_str()?.to_owned();
-    let models = match fact.get("models") {
-        None | Some(Value::Null) => None,
-        Some(models) => {
-            let names = models.as_array()?.iter().map(|name| name.as_str().map(str::to_owned));
-            Some(names.collect::<Option<Vec<String>>>()?)
-        }
-    };
-    Some(Caller { key_id, models, ..Caller::default() })
 }
 
 impl Catalogue {

@@ -91,7 +91,7 @@ impl Publish {
             ),
             (&names.context, key::CONTEXT, request.context.clone()),
         ];
-        out.push(tollgate_facts::publish(key::REQUEST, request));
+        out.push(request.publish());
         let value = request.model.as_bytes().to_vec();
         out.push(Effect::SetFilterState { key: key::MODEL, value });
         for (name, key, value) in told {

@@ -2,7 +2,7 @@
 
 use tollgate_api::{Call, Dialect, Streams};
 use tollgate_effects::{Context, Direction, Edit, Effect, Effects, Headers, apply};
-use tollgate_facts::{Caller, key};
+use tollgate_facts::CallerModels;
 use tollgate_inflate::Coding;
 
 use crate::body::{Body, Named};
@@ -38,7 +38,7 @@ struct Decision {
     /// As the client wrote it.
     requested: String,
     resolved: Resolved,
-    caller: Option<Caller>,
+    caller: Option<CallerModels>,
     /// Where the body names it, if that is known.
     named: Option<Named>,
 }
@@ -218,7 +218,7 @@ impl Reading {
         self.check_body(&mut decision)?;
         let fact = self.fact(&decision);
         if self.told.as_ref() != Some(&fact) {
-            out.push(tollgate_facts::publish(key::REQUEST, &fact));
+            out.push(fact.publish());
         }
         Ok(())
     }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use tollgate_api::Paths;
 
+use serde_json::{Value, json};
+
 use super::*;
 
 fn policy(config: &Value) -> Policy {

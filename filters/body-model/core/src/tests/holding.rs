@@ -183,7 +183,7 @@ fn with_the_hosts_hold_headers_go_on_at_once_and_facts_are_filter_state() {
         }
     }
     // A body that cannot change keeps its length.
-    let mut exchange = super::exchange(&json!({"hold": "host"}));
+    let mut exchange = exchange(&json!({"hold": "host"}));
     exchange.headers(
         Direction::Request,
         &[(":method", "POST"), (":path", CHAT), ("content-length", "13")],

@@ -214,7 +214,7 @@ impl Attempt {
             Err(_) => {
                 let error = bad_response("the provider's answer cannot be read");
                 out.push(set(":status", &error.status.to_string()));
-                replace(error.body(self.client).to_string().into_bytes(), out);
+                replace(error.body(self.client), out);
             }
         }
     }
@@ -233,7 +233,7 @@ impl Attempt {
         if is_encoded {
             out.push(remove("content-encoding"));
         }
-        replace(error.body(self.client).to_string().into_bytes(), out);
+        replace(error.body(self.client), out);
     }
 
     fn client_model(&self) -> String {

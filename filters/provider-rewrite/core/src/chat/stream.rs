@@ -129,7 +129,9 @@ impl Chunks {
 
 /// An error where the status was sent long ago.
 pub(crate) fn error(error: &ApiError, out: &mut Vec<u8>) {
-    frame(&error.body(Dialect::OpenAi), out);
+    out.extend_from_slice(b"data: ");
+    out.extend_from_slice(&error.body(Dialect::OpenAi));
+    out.extend_from_slice(b"\n\n");
 }
 
 /// The end of a complete stream.
