@@ -1,13 +1,9 @@
-//! Tables for single rules; properties against serde_json for everything else.
-
-use std::fmt;
-
-use proptest::prelude::*;
-use serde::de::{Deserializer, MapAccess, Visitor};
-use serde_json::Value;
+//! Tables for single rules; properties against serde_json for everything else, in `tests/properties.rs`.
 
 use super::*;
 use crate::Kind;
+
+mod properties;
 
 const WANTED: &[Wanted] = &[
     Wanted { key: "model", keep: 64 },
@@ -265,6 +261,18 @@ impl Strings for Log {
     }
 }
 
+fn scan_log(document: &[u8], cuts: &[usize]) -> (Result<(), Error>, Scanner<Log>) {
+    let mut scanner = Scanner::with_strings(WANTED, Limits::default(), Log::default());
+    let mut from = 0;
+    for &cut in cuts.iter().chain([&document.len()]) {
+        if let Err(error) = scanner.push(&document[from..cut]) {
+            return (Err(error), scanner);
+        }
+        from = cut;
+    }
+    (scanner.finish(), scanner)
+}
+
 #[test]
 fn tells_of_strings_and_where_they_are_however_cut() {
     let document = concat!(
@@ -287,157 +295,38 @@ fn tells_of_strings_and_where_they_are_however_cut() {
         "key in None: b",
     ];
     for cut in 0..document.len() {
-        let mut scanner = Scanner::with_strings(WANTED, Limits::default(), Log::default());
-        scanner.push(&document.as_bytes()[..cut]).unwrap();
-        scanner.push(&document.as_bytes()[cut..]).unwrap();
-        scanner.finish().unwrap();
+        let (result, scanner) = scan_log(document.as_bytes(), &[cut]);
+        assert_eq!(result, Ok(()));
         assert_eq!(scanner.strings().0, expected, "cut at {cut}");
     }
 }
 
-/// The members of an object in order, repeats included, as serde_json reads them.
-struct Pairs(Vec<(String, Value)>);
-
-impl<'de> serde::Deserialize<'de> for Pairs {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
-        impl<'de> Visitor<'de> for Object {
-            type Value = Pairs;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
-                let mut pairs = Vec::new();
-                while let Some(pair) = map.next_entry()? {
-                    pairs.push(pair);
+/// Documents with everything that a cut could go through, short enough to be cut at every two places.
+#[test]
+fn any_two_cuts_make_no_difference() {
+    for document in [
+        r#"{"model":"\ud83d\ude00\"é😀","stream":true}"#,
+        r#"{"s":["\\","\u00e9\n","",""],"max_tokens":-1.5e+7}"#,
+        r#" { "a\"" : { "model" : null } , "model" : [ 1 , "x" ] } "#,
+        r#"{"a":"b","c":["d","e"],"mod\u0065l":{"f":"g"},"h":0}"#,
+        r#"{"model":"x","Model":12,"model":tru}"#,
+        r#"{"model":"x","a":"\ud83dx"}"#,
+    ] {
+        let document = document.as_bytes();
+        let (expected, whole) = scan_log(document, &[]);
+        for first in 0..document.len() {
+            for second in first..document.len() {
+                let (result, scanner) = scan_log(document, &[first, second]);
+                let text = String::from_utf8_lossy(document);
+                assert_eq!(result, expected, "{text} cut at {first} and {second}");
+                if result.is_ok() {
+                    assert_eq!(scanner.members, whole.members, "{text} cut at {first}, {second}");
+                    assert_eq!(
+                        scanner.strings.0, whole.strings.0,
+                        "{text} cut at {first}, {second}"
+                    );
                 }
-                Ok(Pairs(pairs))
             }
         }
-        deserializer.deserialize_map(Object)
-    }
-}
-
-/// Asserts that the scanner and serde_json agree on `document`.
-fn agree(document: &[u8], cuts: &[usize]) {
-    let text = String::from_utf8_lossy(document);
-    let (result, scanner) = scan(document, cuts);
-    let pairs = match serde_json::from_slice::<Pairs>(document) {
-        Ok(Pairs(pairs)) => pairs,
-        Err(error) => {
-            // The differences that the crate's documentation names.
-            let documented = ["number out of range", "recursion limit exceeded"];
-            if !documented.iter().any(|known| error.to_string().contains(known)) {
-                assert!(result.is_err(), "serde_json: {error}\n{text}\n{cuts:?}");
-            }
-            return;
-        }
-    };
-    assert_eq!(result, Ok(()), "{text}\n{cuts:?}");
-    for (index, wanted) in WANTED.iter().enumerate() {
-        let member = scanner.member(index);
-        let exact: Vec<&Value> =
-            pairs.iter().filter(|(k, _)| k == wanted.key).map(|(_, v)| v).collect();
-        let folded = |key: &str| key.replace('ſ', "s").replace('\u{212a}', "k");
-        let count =
-            pairs.iter().filter(|(k, _)| folded(k).eq_ignore_ascii_case(wanted.key)).count();
-        assert_eq!(member.exact as usize, exact.len(), "{text}");
-        assert_eq!(member.count as usize, count, "{text}");
-        let Some(value) = exact.last() else {
-            assert_eq!((member.kind, &member.range), (Kind::Absent, &None));
-            continue;
-        };
-        let raw = &document[member.range.clone().unwrap()];
-        assert_eq!(serde_json::from_slice::<Value>(raw).unwrap(), **value, "{text}");
-        assert_eq!(member.raw(), (raw.len() <= wanted.keep).then_some(raw));
-        if let Some(raw) = member.raw() {
-            assert_eq!(crate::unescape(raw).as_deref(), value.as_str());
-        }
-    }
-}
-
-/// JSON text with the freedom that writers have: white space, escapes, number forms, repeated keys.
-fn json() -> impl Strategy<Value = String> {
-    let space = prop::sample::select(vec!["", "", "", " ", "\n\t", "\r\n  "]);
-    let character = prop_oneof![
-        8 => "[ -!#-\\[\\]-~]",
-        1 => any::<char>().prop_filter("escaped elsewhere", |c| !"\"\\".contains(*c) && *c >= ' ')
-            .prop_map(String::from),
-        2 => prop::sample::select(vec![r#"\""#, r"\\", r"\/", r"\b", r"\n", r"\u0065",
-            r"\u00E9", r"\ud83d\ude00", r"\u0000"]).prop_map(String::from),
-    ];
-    let string =
-        prop::collection::vec(character, 0..40).prop_map(|c| format!("\"{}\"", c.concat()));
-    let key = prop_oneof![
-        2 => string.clone(),
-        3 => prop::sample::select(vec![r#""model""#, r#""mod\u0065l""#, r#""Model""#,
-            r#""stream""#, "\"\u{17f}tream\"", r#""max_tokens""#, r#""max_to\u212aens""#])
-            .prop_map(String::from),
-    ];
-    let leaf = prop_oneof![
-        string,
-        prop::sample::select(vec!["true", "false", "null", "0", "-0.5e+3", "12", "1E9"])
-            .prop_map(String::from),
-        any::<i64>().prop_map(|n| n.to_string()),
-    ];
-    let spaced = move |text: BoxedStrategy<String>| {
-        (space.clone(), text, space.clone()).prop_map(|(a, b, c)| format!("{a}{b}{c}"))
-    };
-    let object = move |value: BoxedStrategy<String>| {
-        let pair = (spaced(key.clone().boxed()), spaced(value))
-            .prop_map(|(key, value)| format!("{key}:{value}"));
-        prop::collection::vec(pair, 0..6).prop_map(|pairs| format!("{{{}}}", pairs.join(",")))
-    };
-    let nested = object.clone();
-    let value = leaf.prop_recursive(4, 24, 5, move |value| {
-        prop_oneof![
-            prop::collection::vec(value.clone(), 0..5).prop_map(|v| format!("[{}]", v.join(","))),
-            nested(value.boxed()),
-        ]
-    });
-    object(value.boxed())
-}
-
-/// Cuts of a document of any length: reduced to it.
-fn cut(document: &[u8], mut cuts: Vec<usize>) -> Vec<usize> {
-    cuts.iter_mut().for_each(|cut| *cut %= document.len() + 1);
-    cuts.sort_unstable();
-    cuts
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) })]
-
-    #[test]
-    fn agrees_with_serde_json(text in json(), cuts in prop::collection::vec(any::<usize>(), 0..5)) {
-        agree(text.as_bytes(), &cut(text.as_bytes(), cuts));
-    }
-
-    #[test]
-    fn agrees_with_serde_json_on_broken_documents(
-        text in json(),
-        edits in prop::collection::vec((any::<usize>(), 0..3, prop::sample::select(
-            b"{}[]\",:\\ut0-+.eE19 \n\x00\x1f\x7f\x80\xc3\xa9\xed\xa0\xe2\x82\xf0\x9f\xff".to_vec(),
-        )), 1..4),
-        cuts in prop::collection::vec(any::<usize>(), 0..5),
-    ) {
-        let mut document = text.into_bytes();
-        for (at, edit, byte) in edits {
-            let at = at % (document.len() + 1);
-            match edit {
-                0 => document.insert(at, byte),
-                1 if at < document.len() => { document.remove(at); }
-                _ if at < document.len() => document[at] = byte,
-                _ => document.truncate(at / 2),
-            }
-        }
-        agree(&document, &cut(&document, cuts));
-    }
-
-    #[test]
-    fn agrees_with_serde_json_on_any_bytes(document: Vec<u8>) {
-        agree(&document, &[]);
-        let text = [b"{\"model\":\"", document.as_slice(), b"\"}"].concat();
-        agree(&text, &[]);
     }
 }
