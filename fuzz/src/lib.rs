@@ -5,6 +5,7 @@
 //! operator's files ([`configurations`]). Where cuts matter, the first byte says where to cut.
 
 mod inflate;
+mod json;
 mod multipart;
 mod pairs;
 
@@ -15,10 +16,10 @@ use serde_json::Value;
 use tollgate_api::{Listing, Paths};
 use tollgate_effects::testkit::{Cut, Exchange};
 use tollgate_effects::{Headers, Plugin};
-use tollgate_json::{Error, Kind, Limits, Scanner, Wanted};
 use tollgate_sse::{Framer, Piece};
 
 pub use inflate::inflate;
+pub use json::json_scanner;
 pub use multipart::multipart;
 use pairs::Pairs;
 
@@ -29,44 +30,6 @@ fn cut(data: &[u8]) -> (usize, &[u8]) {
     match data.split_first() {
         Some((at, rest)) => (usize::from(*at).min(rest.len()), rest),
         None => (0, data),
-    }
-}
-
-/// The scanner takes what serde_json takes for an object, and finds the same members.
-pub fn json_scanner(data: &[u8]) {
-    const WANTED: &[Wanted] =
-        &[Wanted { key: "model", keep: 64 }, Wanted { key: "stream", keep: 5 }];
-    let (at, document) = cut(data);
-    let mut scanner = Scanner::new(WANTED, Limits::default());
-    let result = scanner
-        .push(&document[..at])
-        .and_then(|()| scanner.push(&document[at..]))
-        .and_then(|()| scanner.finish());
-    let pairs = match serde_json::from_slice::<Pairs>(document) {
-        Ok(pairs) => pairs.0,
-        Err(error) => {
-            // The differences that the crate documents.
-            let error = error.to_string();
-            let known = ["number out of range", "recursion limit exceeded"];
-            assert!(result.is_err() || known.iter().any(|known| error.contains(known)), "{error}");
-            return;
-        }
-    };
-    assert_eq!(result, Ok::<(), Error>(()));
-    for (index, wanted) in WANTED.iter().enumerate() {
-        let member = scanner.member(index);
-        let mut values = pairs.iter().filter(|(key, _)| key == wanted.key).map(|(_, value)| value);
-        assert!(member.count >= member.exact);
-        assert_eq!(member.exact as usize, values.clone().count());
-        match (values.next_back(), &member.range) {
-            (None, None) => assert_eq!(member.kind, Kind::Absent),
-            (Some(value), Some(range)) => {
-                let raw = &document[range.clone()];
-                assert_eq!(serde_json::from_slice::<Value>(raw).ok().as_ref(), Some(value));
-                assert_eq!(member.raw(), (raw.len() <= wanted.keep).then_some(raw));
-            }
-            (value, range) => panic!("{value:?} at {range:?}"),
-        }
     }
 }
 

@@ -157,15 +157,14 @@ impl<S: Strings> Scanner<S> {
         }
     }
 
-    /// Whether these bytes behind a string begin another that needs no more than being begun. Then
-    /// `in_key` is what that one is.
+    /// Whether these bytes behind a string begin another that needs no more than being begun: neither it
+    /// nor the key before it is of the top level. Then `in_key` is what that one is.
     #[inline(always)]
     fn string_follows(&mut self, behind: &[u8]) -> bool {
         match behind {
             [b':', b'"', ..] if self.in_key && self.next.is_none() => self.in_key = false,
             [b',', b'"', ..] if !self.in_key && self.depth.now > 1 => {
                 self.in_key = self.depth.innermost() == Container::Object;
-                self.key = KeyMatch::default();
             }
             _ => return false,
         }
