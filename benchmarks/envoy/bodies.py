@@ -6,7 +6,9 @@ import random
 
 MODEL = "llama-3.1-8b"
 WORDS = ("the gateway reads a request once and sends it on to where the model lives which is not always where it was "
-         "yesterday naïve Größe 東京 \"quoted\" C:\\path $5 {x} [y] don't e.g. 3.14 →").split()
+         "yesterday plain size Tokyo \"quoted\" C:\\path $5 {x} [y] don't e.g. 3.14 ->").split()
+# A sixth of the words, so that hardly a line is ASCII.
+INTERNATIONAL = " ".join(WORDS).replace("plain size Tokyo", "naïve Größe 東京").replace("->", "→").split()
 
 
 def text(size):
@@ -19,6 +21,11 @@ def text_model_last(size):
     return members(("temperature", 0.2), ("messages", messages(size)), ("model", MODEL))
 
 
+def international(size):
+    """As text, but in UTF-8 that is not all ASCII."""
+    return members(("model", MODEL), ("temperature", 0.2), ("messages", messages(size, INTERNATIONAL)))
+
+
 def image_model_last(size):
     """A chat with one image, and the model behind it."""
     picture = base64.b64encode(random.Random(1).randbytes(size * 3 // 4 - 300)).decode()
@@ -27,13 +34,13 @@ def image_model_last(size):
     return members(("messages", [{"role": "user", "content": content}]), ("model", MODEL))
 
 
-def messages(size):
+def messages(size, vocabulary=tuple(WORDS)):
     """Turns of a chat with some code in it: an escape about every 30 bytes of a string."""
     words, turns, left = random.Random(1), [], size - 100
     while left > 0:
         goal, lines, length = min(left, 2000), [], 0
         while length < goal - 60:
-            line = " ".join(words.choices(WORDS, k=14))
+            line = " ".join(words.choices(vocabulary, k=14))
             lines.append(line)
             length += len(line.encode()) + 6
         turns.append({"role": "user" if len(turns) % 2 == 0 else "assistant", "content": "\n".join(lines)})

@@ -42,6 +42,7 @@ HEADERS = {"content-type": "application/json"}
 BODIES = {
     "1 KB": (bodies.text, 1000),
     "100 KB": (bodies.text, 100000),
+    "100 KB, not only ASCII": (bodies.international, 100000),
     "1 MB": (bodies.text, 1000000),
     "1 MB, model last": (bodies.text_model_last, 1000000),
     "1 MB, model behind an image": (bodies.image_model_last, 1000000),
