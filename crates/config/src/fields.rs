@@ -6,16 +6,15 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use crate::Reader;
+use crate::json::Json;
 use crate::problem::nearest;
 
 /// What can be read from a value of a configuration.
 pub trait FromValue: Sized {
     /// The value; `None` if it is of another type, which is noted then. What is wrong inside is noted and left
     /// at its default.
-    fn from_value(value: &Value, place: &mut Place<'_>) -> Option<Self>;
+    fn from_value(value: &Json, place: &mut Place<'_>) -> Option<Self>;
 }
 
 /// Where a value is in the configuration.
@@ -29,20 +28,21 @@ impl Place<'_> {
     /// Notes that `value` is not what is `expected` here.
     #[cold]
     #[inline(never)]
-    pub fn expected(&mut self, value: &Value, expected: &str) {
+    pub fn expected(&mut self, value: &Json, expected: &str) {
+        let is_float = |number: &str| number.contains(['.', 'e', 'E']);
         let kind = match value {
-            Value::Number(number) if number.is_i64() && expected.starts_with('u') => "value",
+            Json::Number(number) if !is_float(number) && expected.starts_with('u') => "value",
             _ => "type",
         };
         // Of a string, which may be a secret, only that it is one.
         let found = match value {
-            Value::Null => "null".to_owned(),
-            Value::Bool(value) => format!("boolean `{value}`"),
-            Value::Number(number) if number.is_f64() => format!("floating point `{number}`"),
-            Value::Number(number) => format!("integer `{number}`"),
-            Value::String(_) => "a string".to_owned(),
-            Value::Array(_) => "sequence".to_owned(),
-            Value::Object(_) => "map".to_owned(),
+            Json::Null => "null".to_owned(),
+            Json::Bool(value) => format!("boolean `{value}`"),
+            Json::Number(number) if is_float(number) => format!("floating point `{number}`"),
+            Json::Number(number) => format!("integer `{number}`"),
+            Json::String(_) => "a string".to_owned(),
+            Json::Array(_) => "sequence".to_owned(),
+            Json::Object(_) => "map".to_owned(),
         };
         self.problem(format!("invalid {kind}: {found}, expected {expected}"));
     }
@@ -90,19 +90,22 @@ impl Place<'_> {
 /// Goes through the members of an object: `each` is told of those that are among `fields`, all others are
 /// noted. False, and noted, if `value` is no object.
 pub fn object(
-    value: &Value,
+    value: &Json,
     name: &str,
     fields: &[&str],
     place: &mut Place<'_>,
-    each: &mut dyn FnMut(&str, &Value, &mut Place<'_>),
+    each: &mut dyn FnMut(&str, &Json, &mut Place<'_>),
 ) -> bool {
-    let Value::Object(members) = value else {
+    let Json::Object(members) = value else {
         place.expected(value, name);
         return false;
     };
-    for (key, value) in members {
+    for (i, (key, value)) in members.iter().enumerate() {
+        let is_again = members.iter().take(i).any(|(other, _)| other == key);
         place.at_key(key, &mut |place| {
-            if fields.contains(&key.as_str()) {
+            if is_again {
+                place.problem("this field is there twice".to_owned());
+            } else if fields.contains(&key.as_str()) {
                 each(key, value, place);
             } else {
                 place.unknown(key, fields);
@@ -114,7 +117,7 @@ pub fn object(
 
 /// Reads `value` into `field`, which keeps its default if that cannot be.
 #[inline(never)]
-pub fn set<T: FromValue>(field: &mut T, value: &Value, place: &mut Place<'_>) {
+pub fn set<T: FromValue>(field: &mut T, value: &Json, place: &mut Place<'_>) {
     if let Some(value) = T::from_value(value, place) {
         *field = value;
     }
@@ -127,7 +130,7 @@ macro_rules! fields {
     ($name:ident { $($field:ident: $key:literal),* $(,)? }) => {
         impl $crate::FromValue for $name {
             fn from_value(
-                value: &$crate::Value,
+                value: &$crate::Json,
                 place: &mut $crate::Place<'_>,
             ) -> ::core::option::Option<Self> {
                 let mut raw = <Self as ::core::default::Default>::default();
@@ -144,8 +147,8 @@ macro_rules! fields {
 }
 
 impl FromValue for String {
-    fn from_value(value: &Value, place: &mut Place<'_>) -> Option<Self> {
-        let Value::String(text) = value else {
+    fn from_value(value: &Json, place: &mut Place<'_>) -> Option<Self> {
+        let Json::String(text) = value else {
             place.expected(value, "a string");
             return None;
         };
@@ -154,18 +157,21 @@ impl FromValue for String {
 }
 
 impl FromValue for bool {
-    fn from_value(value: &Value, place: &mut Place<'_>) -> Option<Self> {
-        let found = value.as_bool();
-        if found.is_none() {
+    fn from_value(value: &Json, place: &mut Place<'_>) -> Option<Self> {
+        let Json::Bool(found) = value else {
             place.expected(value, "a boolean");
-        }
-        found
+            return None;
+        };
+        Some(*found)
     }
 }
 
 impl FromValue for u64 {
-    fn from_value(value: &Value, place: &mut Place<'_>) -> Option<Self> {
-        let found = value.as_u64();
+    fn from_value(value: &Json, place: &mut Place<'_>) -> Option<Self> {
+        let found = match value {
+            Json::Number(number) => number.parse().ok(),
+            _ => None,
+        };
         if found.is_none() {
             place.expected(value, "u64");
         }
@@ -173,20 +179,51 @@ impl FromValue for u64 {
     }
 }
 
-impl FromValue for f64 {
-    fn from_value(value: &Value, place: &mut Place<'_>) -> Option<Self> {
-        let found = value.as_f64();
+/// A number in thousandths, such as 1150 for `1.15`; further digits are cut off.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Thousandths(pub u64);
+
+impl FromValue for Thousandths {
+    fn from_value(value: &Json, place: &mut Place<'_>) -> Option<Self> {
+        let found = match value {
+            Json::Number(number) => thousandths(number),
+            _ => None,
+        };
         if found.is_none() {
-            place.expected(value, "f64");
+            place.expected(value, "a number such as 1.15");
         }
-        found
+        found.map(Self)
+    }
+}
+
+/// Of a decimal without sign and exponent.
+fn thousandths(number: &str) -> Option<u64> {
+    let (whole, part) = number.split_once('.').unwrap_or((number, ""));
+    let digits = part.bytes().chain(*b"000").take(3);
+    let part = digits.map(|digit| char::from(digit).to_digit(10).map(u64::from));
+    let start = whole.parse::<u64>().ok()?;
+    part.fold(Some(start), |sum, digit| sum?.checked_mul(10)?.checked_add(digit?))
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Thousandths {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Thousandths".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        f64::json_schema(generator)
     }
 }
 
 impl<T: FromValue> FromValue for Option<T> {
-    fn from_value(value: &Value, place: &mut Place<'_>) -> Option<Self> {
+    fn from_value(value: &Json, place: &mut Place<'_>) -> Option<Self> {
         match value {
-            Value::Null => Some(None),
+            Json::Null => Some(None),
             value => T::from_value(value, place).map(Some),
         }
     }
@@ -194,8 +231,8 @@ impl<T: FromValue> FromValue for Option<T> {
 
 /// What cannot be read leaves its default, so that the places of the others stay.
 impl<T: FromValue + Default> FromValue for Vec<T> {
-    fn from_value(value: &Value, place: &mut Place<'_>) -> Option<Self> {
-        let Value::Array(elements) = value else {
+    fn from_value(value: &Json, place: &mut Place<'_>) -> Option<Self> {
+        let Json::Array(elements) = value else {
             place.expected(value, "a sequence");
             return None;
         };
@@ -210,15 +247,17 @@ impl<T: FromValue + Default> FromValue for Vec<T> {
 }
 
 impl<T: FromValue> FromValue for BTreeMap<String, T> {
-    fn from_value(value: &Value, place: &mut Place<'_>) -> Option<Self> {
-        let Value::Object(members) = value else {
+    fn from_value(value: &Json, place: &mut Place<'_>) -> Option<Self> {
+        let Json::Object(members) = value else {
             place.expected(value, "a map");
             return None;
         };
         let mut map = Self::new();
         for (key, value) in members {
             place.at_key(key, &mut |place| {
-                if let Some(value) = T::from_value(value, place) {
+                if map.contains_key(key) {
+                    place.problem("this name is there twice".to_owned());
+                } else if let Some(value) = T::from_value(value, place) {
                     map.insert(key.clone(), value);
                 }
             });
@@ -230,7 +269,7 @@ impl<T: FromValue> FromValue for BTreeMap<String, T> {
 #[cfg(test)]
 mod tests {
     use serde::Deserialize;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -239,7 +278,6 @@ mod tests {
     struct Outer {
         name: Option<String>,
         size: Option<u64>,
-        part: Option<f64>,
         on: bool,
         inner: Vec<Inner>,
         by_name: BTreeMap<String, Inner>,
@@ -258,14 +296,7 @@ mod tests {
         only: Option<String>,
     }
 
-    fields!(Outer {
-        name: "name",
-        size: "size",
-        part: "part",
-        on: "on",
-        inner: "inner",
-        by_name: "byName",
-    });
+    fields!(Outer { name: "name", size: "size", on: "on", inner: "inner", by_name: "byName" });
     fields!(Inner { words: "words", two: "two" });
     fields!(Two { only: "only" });
 
@@ -280,12 +311,12 @@ mod tests {
     fn a_table_reads_what_serde_reads_and_says_the_same() {
         for (config, mistakes) in [
             (json!({}), 0),
-            (json!({"name": null, "size": 0, "part": 1, "on": true}), 0),
-            (json!({"name": "a", "size": u64::MAX, "part": -1.5, "inner": [], "byName": {}}), 0),
+            (json!({"name": null, "size": 0, "on": true}), 0),
+            (json!({"name": "a", "size": u64::MAX, "inner": [], "byName": {}}), 0),
             (json!({"inner": [{"words": ["a", "b"], "two": {"only": "x"}}, {"two": null}]}), 0),
             (json!([]), 1),
-            (json!({"name": 1, "size": "sk-secret", "part": {}, "on": null}), 4),
-            (json!({"size": -1, "part": "x", "inner": {}, "byName": []}), 4),
+            (json!({"name": 1, "size": "sk-secret", "on": null}), 3),
+            (json!({"size": -1, "inner": {}, "byName": []}), 3),
             (json!({"size": 1.5, "nam": 1, "entirelyUnknown": [1]}), 3),
             (json!({"inner": [1, {"words": ["a", {}, "b"], "word": 1}, {"two": {"one": 1}}]}), 4),
             (json!({"byName": {"a": {"words": 1}, "b": 7, "c": {"two": [{}]}}}), 3),
@@ -305,7 +336,34 @@ mod tests {
         for bytes in ["", " \n", "{", "{} {}"] {
             let (_, serde_reader) = crate::read::<Outer>("test", bytes.as_bytes());
             let (_, reader) = crate::read_fields::<Outer>("test", bytes.as_bytes());
-            assert_eq!(problems(reader), problems(serde_reader), "{bytes:?}");
+            let (found, expected) = (problems(reader), problems(serde_reader));
+            assert_eq!(found.len(), expected.len(), "{bytes:?}");
+            assert!(found.iter().all(|found| found.starts_with("not valid JSON: ")), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn a_field_or_a_name_twice_is_a_mistake() {
+        let config = br#"{"on": true, "on": false, "byName": {"a": {}, "a": {}}}"#;
+        let (raw, reader) = crate::read_fields::<Outer>("test", config);
+        assert!(raw.on);
+        let expected = ["on: this field is there twice", "byName.a: this name is there twice"];
+        assert_eq!(problems(reader), expected);
+    }
+
+    #[test]
+    fn a_decimal_is_read_in_thousandths() {
+        for (number, expected) in [
+            ("1", Some(1000)),
+            ("1.15", Some(1150)),
+            ("0.0019", Some(1)),
+            ("10.5", Some(10_500)),
+            ("-1", None),
+            ("1e3", None),
+            ("99999999999999999999", None),
+            ("18446744073709551615", None),
+        ] {
+            assert_eq!(thousandths(number), expected, "{number}");
         }
     }
 

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::deserializer::{Node, Segment};
 use crate::fields::{FromValue, Place};
+use crate::json::Json;
 use crate::{Problem, Problems, nearest};
 
 /// More mistakes than this are not listed: the reader has enough to do.
@@ -23,8 +24,14 @@ pub struct Reader {
 /// Reads `config` (JSON; empty, or only white space, means `{}`) into `T`, noting every mistake.
 /// What could not be read is left at its default.
 pub fn read<T: DeserializeOwned + Default>(filter: &'static str, config: &[u8]) -> (T, Reader) {
-    let (value, mut reader) = parse(filter, config);
-    let Some(mut value) = value else { return (T::default(), reader) };
+    let mut reader = Reader::new(filter);
+    let mut value: Value = match serde_json::from_slice(or_empty(config)) {
+        Ok(value) => value,
+        Err(error) => {
+            reader.take_out(String::new(), format!("not valid JSON: {error}"));
+            return (T::default(), reader);
+        }
+    };
     for _ in 0..MOST_PROBLEMS {
         let error = match T::deserialize(Node(&value)) {
             Ok(raw) => return (raw, reader),
@@ -41,29 +48,26 @@ pub fn read<T: DeserializeOwned + Default>(filter: &'static str, config: &[u8]) 
 
 /// As [`read()`], with a table of fields instead of serde.
 pub fn read_fields<T: FromValue + Default>(filter: &'static str, config: &[u8]) -> (T, Reader) {
-    let (value, mut reader) = parse(filter, config);
-    let raw = value.and_then(|value| {
-        T::from_value(&value, &mut Place { reader: &mut reader, path: String::new() })
-    });
-    (raw.unwrap_or_default(), reader)
-}
-
-/// The configuration as JSON, and a reader that knows what is wrong with it.
-fn parse(filter: &'static str, config: &[u8]) -> (Option<Value>, Reader) {
-    let mut reader =
-        Reader { filter, problems: Vec::new(), warnings: Vec::new(), taken_out: Vec::new() };
-    let config = if config.trim_ascii().is_empty() { b"{}" } else { config };
-    let value = match serde_json::from_slice(config) {
-        Ok(value) => Some(value),
+    let mut reader = Reader::new(filter);
+    let raw = match Json::parse(or_empty(config)) {
+        Ok(value) => T::from_value(&value, &mut Place { reader: &mut reader, path: String::new() }),
         Err(error) => {
             reader.take_out(String::new(), format!("not valid JSON: {error}"));
             None
         }
     };
-    (value, reader)
+    (raw.unwrap_or_default(), reader)
+}
+
+fn or_empty(config: &[u8]) -> &[u8] {
+    if config.trim_ascii().is_empty() { b"{}" } else { config }
 }
 
 impl Reader {
+    fn new(filter: &'static str) -> Self {
+        Self { filter, problems: Vec::new(), warnings: Vec::new(), taken_out: Vec::new() }
+    }
+
     /// Notes a problem of stage two, unless stage one already complained about the same place.
     pub fn problem(&mut self, path: impl Into<String>, message: impl Into<String>) {
         self.note(Problem { path: path.into(), message: message.into() });

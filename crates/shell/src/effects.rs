@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use tollgate_effects::{Direction, Effect, Effects, HeldBody, LogLevel, Reply, apply};
 
@@ -17,7 +17,7 @@ const MOST_COUNTERS: usize = 4096;
 
 /// Ids of the counters defined so far. One per plugin, since each definition makes a new id.
 #[derive(Default)]
-pub(crate) struct Counters(RefCell<HashMap<Cow<'static, str>, u32>>);
+pub(crate) struct Counters(RefCell<BTreeMap<Cow<'static, str>, u32>>);
 
 impl Counters {
     fn add(&self, metric: Cow<'static, str>, by: u64) {

@@ -1,7 +1,7 @@
 //! A filter in one VM: its plugins (root contexts) and their exchanges, by the host's numbers.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use tollgate_effects::{Direction, Environment, Flow, LogLevel, Plugin, UnixNanos};
@@ -18,7 +18,7 @@ thread_local! {
 /// Makes `P` the filter of this VM. For [`crate::filter`] only.
 #[doc(hidden)]
 pub fn install<P: Plugin>() {
-    let worker = Worker::<P> { roots: HashMap::new(), exchanges: HashMap::new() };
+    let worker = Worker::<P> { roots: BTreeMap::new(), exchanges: BTreeMap::new() };
     WORKER.with(|place| {
         if let Ok(mut place) = place.try_borrow_mut() {
             *place = Some(Box::new(worker));
@@ -56,8 +56,8 @@ pub(crate) trait Callbacks {
 }
 
 struct Worker<P: Plugin> {
-    roots: HashMap<u32, Root<P>>,
-    exchanges: HashMap<u32, Open<P>>,
+    roots: BTreeMap<u32, Root<P>>,
+    exchanges: BTreeMap<u32, Open<P>>,
 }
 
 /// An exchange, and the root context it belongs to.

@@ -4,7 +4,7 @@
 //! Of YAML, what lists of names are written in: `- a` and `[a, b]`, plain or quoted, with comments. Whatever
 //! could be anything but a name (nested lists, mappings, anchors, `null`, escapes such as `\n`) is refused.
 
-use tollgate_config::{FromValue, Place, Value};
+use tollgate_config::{FromValue, Json, Place};
 
 /// Names of adapters, as written.
 pub(super) enum Adapters {
@@ -35,10 +35,10 @@ impl Default for Adapters {
 }
 
 impl FromValue for Adapters {
-    fn from_value(value: &Value, place: &mut Place<'_>) -> Option<Self> {
+    fn from_value(value: &Json, place: &mut Place<'_>) -> Option<Self> {
         match value {
-            Value::Array(_) => Vec::from_value(value, place).map(Self::List),
-            Value::String(text) => Some(Self::Text(text.clone())),
+            Json::Array(_) => Vec::from_value(value, place).map(Self::List),
+            Json::String(text) => Some(Self::Text(text.clone())),
             _ => {
                 place.expected(value, "a list of names, or text with a YAML list of names");
                 None

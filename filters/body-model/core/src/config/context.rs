@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use tollgate_config::Reader;
+use tollgate_config::{Reader, Thousandths};
 
 use super::raw::{RawContextClass, RawFamily};
 use crate::document::check_model;
@@ -75,19 +75,18 @@ impl Factors {
 }
 
 /// A factor in thousandths.
-fn permille(factor: Option<f64>, path: String, reader: &mut Reader) -> u32 {
-    let Some(factor) = factor else {
+fn permille(factor: Option<Thousandths>, path: String, reader: &mut Reader) -> u32 {
+    let Some(Thousandths(factor)) = factor else {
         reader.problem(path, "missing: what the estimate is multiplied by, such as 1.15");
         return 1000;
     };
-    if !(0.1..=10.0).contains(&factor) {
-        reader.problem(path, "out of range, expected 0.1 to 10");
-        return 1000;
+    match u32::try_from(factor) {
+        Ok(factor @ 100..=10_000) => factor,
+        _ => {
+            reader.problem(path, "out of range, expected 0.1 to 10");
+            1000
+        }
     }
-    // In range, so at most 10000. Rounded by hand: `round` is a function of its own in wasm.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    let permille = (factor * 1000.0 + 0.5) as u32;
-    permille
 }
 
 impl ContextClasses {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use tollgate_config::fields;
+use tollgate_config::{Thousandths, fields};
 
 use super::adapters::Adapters;
 use crate::publish::{DEFAULT_MODEL_HEADER, DEFAULT_STREAM_HEADER};
@@ -194,7 +194,7 @@ pub(super) struct RawFamily {
     pub(super) models: Option<String>,
     /// What the estimate is multiplied by, to three decimals.
     #[cfg_attr(feature = "schema", schemars(range(min = 0.1, max = 10.0)))]
-    pub(super) factor: Option<f64>,
+    pub(super) factor: Option<Thousandths>,
 }
 
 /// A size class of prompts.
