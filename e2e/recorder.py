@@ -5,6 +5,7 @@ what the fallback tests are about.
 """
 
 import http.server
+import queue
 import socket
 import struct
 import threading
@@ -12,32 +13,56 @@ import time
 
 
 class Recorder:
-    """A provider on `port`, as a context manager; `answer` gets the handler of each request, for `send` or `cut`."""
+    """A provider on `port`, as a context manager; `answer` gets the handler of each request, for `send` or `cut`.
+
+    The handler has the `body`.
+    """
 
     def __init__(self, port, answer):
         self.paths = []
         self.requests = []  # a list of header pairs, and the body
+        self.begun = queue.Queue()  # paths, as soon as the headers came
+        self.broken = queue.Queue()  # paths of requests whose bodies came to no end, and as much as came
         recorder = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_POST(self):
-                body = self.rfile.read(int(self.headers.get("content-length") or 0))
-                if self.headers.get("transfer-encoding", "").lower() == "chunked":
-                    body = self.read_chunks()
+                recorder.begun.put(self.path)
+                self.body = bytearray()
+                try:
+                    self.read_body()
+                except OSError:
+                    recorder.broken.put((self.path, bytes(self.body)))
+                    self.close_connection = True
+                    return
                 recorder.paths.append(self.path)
-                recorder.requests.append((self.headers.items(), body))
+                recorder.requests.append((self.headers.items(), bytes(self.body)))
                 recorder.answer(self)
 
-            def read_chunks(self):
-                body = b""
-                while True:
-                    size = int(self.rfile.readline().split(b";")[0], 16)
-                    body += self.rfile.read(size)
-                    self.rfile.readline()
-                    if size == 0:
-                        return body
+            do_GET = do_POST
+
+            def read_body(self):
+                if self.headers.get("transfer-encoding", "").lower() != "chunked":
+                    return self.take(int(self.headers.get("content-length") or 0))
+                size = None
+                while size != 0:
+                    line = self.rfile.readline()
+                    if not line:
+                        raise ConnectionError("no more chunks")
+                    size = int(line.split(b";")[0], 16)
+                    self.take(size)
+                    # The end of a chunk, or trailers and the end of all.
+                    while self.rfile.readline() not in (b"\r\n", b""):
+                        pass
+                return None
+
+            def take(self, size):
+                piece = self.rfile.read(size)
+                self.body += piece
+                if len(piece) < size:
+                    raise ConnectionError("the body ends too early")
 
             def log_message(self, *_):
                 pass

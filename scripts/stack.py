@@ -31,6 +31,8 @@ PORTS = {
     "ANTHROPIC_PORT": 11002,
     "OPENAI_PORT": 11003,
 }
+# Of other configurations than the quickstart.
+MORE_PORTS = {"UPLOADS_PORT": 10001}
 # The provider's fixtures file, its port, and the variable with the credential it wants.
 PROVIDERS = {
     "self-hosted": ("SELF_HOSTED_PORT", "SELF_HOSTED_API_KEY"),
@@ -50,7 +52,8 @@ class StartError(Exception):
 class Stack:
     """Use as a context manager: nothing it started is left when the block is over.
 
-    `name` is the folder of logs under .tools/run/. `ports` are those of PORTS, all of them.
+    `name` is the folder of logs under .tools/run/. `ports` are those of PORTS, all of them, and those of
+    MORE_PORTS that the configuration has.
     `secrets` are the providers' credentials by variable. `simulated` names the providers to start;
     the caller runs something of its own on the others' ports. `config` is a folder of envoy-configs/,
     `envoy` an Envoy to run instead of the usual one.
@@ -109,7 +112,8 @@ class Stack:
         """The file for Envoy: the checked-in one, or a copy with other ports."""
         if self.ports == PORTS:
             return self.original
-        wanted = {PORTS[name]: port for name, port in self.ports.items()}
+        original = dict(PORTS, **MORE_PORTS)
+        wanted = {original[name]: port for name, port in self.ports.items()}
         with open(self.original) as file:
             text = re.sub(r"port_value: (\d+)", lambda found: "port_value: %d" % wanted[int(found.group(1))],
                           file.read())
