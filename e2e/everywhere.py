@@ -23,29 +23,30 @@ Seen = collections.namedtuple("Seen", "path facts headers body")
 
 
 def running():
-    """The gateway, started by the first who asks."""
+    """The gateway and its upstreams, started by the first who asks.
+
+    The upstreams stay: Envoy keeps a connection that it made for a request which then was refused.
+    """
     if not RUNNING:
-        RUNNING.append(gateway.start("everywhere", (), stack.free_ports((*stack.PORTS, *stack.MORE_PORTS)),
-                                     config="models-everywhere").__enter__())
-    return RUNNING[0]
+        ports = stack.free_ports((*stack.PORTS, *stack.MORE_PORTS, DIRECT))
+        direct = ports.pop(DIRECT)
+        upstreams = {name: recorder.Recorder(ports[port], dialects.answer) for name, port in UPSTREAMS.items()}
+        upstreams[DIRECT] = recorder.Recorder(direct, dialects.answer)
+        for upstream in upstreams.values():
+            upstream.__enter__()
+        started = gateway.start("everywhere", (), ports, config="models-everywhere").__enter__()
+        RUNNING.extend((started, upstreams, "http://127.0.0.1:%d" % direct))
+    return RUNNING
 
 
 class Case(unittest.TestCase):
-    """Each test has upstreams of its own."""
+    """A test that begins with upstreams that saw nothing."""
 
     def setUp(self):
-        self.gateway = running()
-        ports = self.gateway.ports
-        self.upstreams = {name: self.upstream(ports[port]) for name, port in UPSTREAMS.items()}
-        self.direct_port = stack.free_ports([DIRECT])[DIRECT]
-        self.upstreams[DIRECT] = self.upstream(self.direct_port)
+        self.gateway, self.upstreams, self.direct = running()
         self.base = self.gateway.gateway
-        self.direct = "http://127.0.0.1:%d" % self.direct_port
-
-    def upstream(self, port):
-        upstream = recorder.Recorder(port, dialects.answer)
-        self.addCleanup(upstream.__exit__)
-        return upstream.__enter__()
+        for upstream in self.upstreams.values():
+            upstream.forget()
 
     def seen(self, name):
         """The one request that the upstream `name` got, and no other upstream."""

@@ -19,10 +19,7 @@ class Recorder:
     """
 
     def __init__(self, port, answer):
-        self.paths = []
-        self.requests = []  # a list of header pairs, and the body
-        self.begun = queue.Queue()  # paths, as soon as the headers came
-        self.broken = queue.Queue()  # paths of requests whose bodies came to no end, and as much as came
+        self.forget()
         recorder = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -79,6 +76,13 @@ class Recorder:
     def __exit__(self, *_):
         self.server.shutdown()
         self.server.server_close()
+
+    def forget(self):
+        """What was seen before is not there any more."""
+        self.paths = []
+        self.requests = []  # a list of header pairs, and the body
+        self.begun = queue.Queue()  # paths, as soon as the headers came
+        self.broken = queue.Queue()  # paths of requests whose bodies came to no end, and as much as came
 
     def everything(self):
         """All that was seen, as one text to search in."""

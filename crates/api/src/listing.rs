@@ -8,8 +8,8 @@ pub struct Listing {
     /// The model asked for, percent-decoded; `None`: all. It is for comparing with the names of a
     /// catalogue, and nothing is checked of it.
     pub id: Option<String>,
-    /// The dialect of the answer. Clients of Anthropic call `/v1/models` too; only their header
-    /// `anthropic-version` tells them from OpenAI's.
+    /// The dialect of the answer. Clients of Anthropic and of Gemini call `/v1/models` too; only their
+    /// headers `anthropic-version` and `x-goog-api-client` tell them from OpenAI's.
     pub dialect: Dialect,
 }
 

@@ -27,6 +27,8 @@ const OWNER: &str = "tollgate";
 pub(crate) fn dialect(listing: &Listing, headers: &Headers<'_>) -> Dialect {
     match listing.dialect {
         Dialect::OpenAi if headers.contains("anthropic-version") => Dialect::Anthropic,
+        // `/v1` is a version of Gemini's API, too.
+        Dialect::OpenAi if headers.contains("x-goog-api-client") => Dialect::Gemini,
         dialect => dialect,
     }
 }

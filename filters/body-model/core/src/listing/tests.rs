@@ -258,3 +258,19 @@ fn seconds_become_dates() {
         assert_eq!(time(second), expected);
     }
 }
+
+#[test]
+fn clients_that_share_a_path_are_told_apart_by_their_headers() {
+    for (path, header, expected) in [
+        ("/v1/models", "user-agent", Dialect::OpenAi),
+        ("/v1/models", "anthropic-version", Dialect::Anthropic),
+        ("/v1/models/llama", "x-goog-api-client", Dialect::Gemini),
+        // Here the path says it.
+        ("/v1beta/models", "anthropic-version", Dialect::Gemini),
+        ("/anthropic/v1/models", "x-goog-api-client", Dialect::Anthropic),
+    ] {
+        let listing = Listing::of_path(&Paths::BUILT_IN, path.as_bytes()).unwrap();
+        let headers = Headers::new(vec![(header.as_bytes(), &b"1"[..])]);
+        assert_eq!(dialect(&listing, &headers), expected, "{path} {header}");
+    }
+}
