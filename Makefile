@@ -35,7 +35,7 @@ scenarios-envoy: tools build ## every scenario, on the newest Envoy and the olde
 rules-envoy: tools build ## the tests of the offline host's rules, compared with a real Envoy
 	@exec $(PYTHON) scripts/run_tests.py rules-envoy
 
-e2e: tools build ## the official openai client, through a real Envoy
+e2e: tools build ## official SDKs, through a real Envoy
 	@exec $(PYTHON) scripts/run_tests.py e2e
 
 build: ## the four filters, into target/wasm32-wasip1/release

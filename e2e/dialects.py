@@ -28,8 +28,9 @@ def answer(handler):
 def chat(stream):
     head = {"id": "chatcmpl-1", "created": 1, "model": "as-the-provider-says"}
     if stream:
-        chunks = [dict(head, object="chat.completion.chunk", choices=[{"index": 0, "delta": {"content": text}, "finish_reason": why}])
-                  for text, why in ((TEXT[:5], None), (TEXT[5:], "stop"))]
+        choices = [{"index": 0, "delta": {"content": text}, "finish_reason": why}
+                   for text, why in ((TEXT[:5], None), (TEXT[5:], "stop"))]
+        chunks = [dict(head, object="chat.completion.chunk", choices=[choice]) for choice in choices]
         return b"".join(b"data: %s\n\n" % json.dumps(each).encode() for each in chunks) + b"data: [DONE]\n\n"
     message = {"role": "assistant", "content": TEXT}
     return dict(head, object="chat.completion", usage=USAGE,
@@ -61,7 +62,7 @@ def event(kind, content):
     return whole + struct.pack("!I", zlib.crc32(whole))
 
 
-GENERATED = {"candidates": [{"content": {"role": "model", "parts": [{"text": TEXT}]}, "finishReason": "STOP", "index": 0}],
+GENERATED = {"candidates": [{"content": {"role": "model", "parts": [{"text": TEXT}]}, "finishReason": "STOP"}],
              "usageMetadata": {"promptTokenCount": 7, "candidatesTokenCount": 3, "totalTokenCount": 10}}
 CONVERSED = {"output": {"message": {"role": "assistant", "content": [{"text": TEXT}]}}, "stopReason": "end_turn",
              "usage": {"inputTokens": 7, "outputTokens": 3, "totalTokens": 10}, "metrics": {"latencyMs": 1}}

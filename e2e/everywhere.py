@@ -88,7 +88,7 @@ class Case(unittest.TestCase):
         fields = {"content-type": "application/json"}
         if key:
             fields["authorization"] = "Bearer " + key
-        fields.update(headers)
+        fields.update((name.lower(), value) for name, value in dict(headers).items())
         connection = http.client.HTTPConnection("127.0.0.1", self.gateway.ports[port], timeout=20)
         self.addCleanup(connection.close)
         connection.request(method, path, body, fields, encode_chunked=isinstance(body, list))

@@ -1,4 +1,4 @@
-"""The official SDKs of Anthropic, Google and AWS through body-model: what their providers then see, and which errors they raise.
+"""The official SDKs of Anthropic, Google and AWS through body-model: what their providers see, what errors they raise.
 
 Each call is also sent straight to a provider, so that every byte that the gateway changed is known.
 """
@@ -17,7 +17,7 @@ from google import genai
 from google.genai import errors, types
 
 MESSAGES = [{"role": "user", "content": "hello \u00e9"}]
-CLAUDE, GEMINI = "claude-sonnet-4-5", "gemini-2.5-flash"
+CLAUDE, GEMINI = "claude-sonnet-5", "gemini-2.5-flash"
 BEDROCK = "anthropic.claude-3-5-sonnet-20241022-v2:0"
 PROFILE = "arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/a1b2c3"
 
@@ -38,7 +38,7 @@ class Anthropic(everywhere.Case):
         answer, sent, got = self.through("cloud", lambda base: self.client(base).messages.create(
             model="claude-latest", max_tokens=64, messages=MESSAGES))
         self.assertEqual((answer.content[0].text, got.path), (dialects.TEXT, "/v1/messages"))
-        self.assert_renamed(sent, got, b'"claude-latest"', b'"claude-sonnet-4-5"')
+        self.assert_renamed(sent, got, b'"claude-latest"', b'"claude-sonnet-5"')
         self.assertEqual(got.headers["anthropic-version"], sent.headers["anthropic-version"])
         self.assertEqual((got.facts["model-name"], got.facts["stream"]), (CLAUDE, "false"))
 
@@ -49,7 +49,7 @@ class Anthropic(everywhere.Case):
 
         text, sent, got = self.through("cloud", call)
         self.assertEqual((text, got.facts["stream"]), (dialects.TEXT, "true"))
-        self.assert_renamed(sent, got, b'"claude-latest"', b'"claude-sonnet-4-5"')
+        self.assert_renamed(sent, got, b'"claude-latest"', b'"claude-sonnet-5"')
 
     def test_a_count_of_tokens(self):
         answer, sent, got = self.through("cloud", lambda base: self.client(base).messages.count_tokens(
@@ -63,7 +63,7 @@ class Anthropic(everywhere.Case):
         self.assertEqual({model.id for model in self.client(self.base, gateway.BOB).models.list(limit=2)},
                          {"llama-3.1-8b", "food-review", "fast"})
         self.assertEqual(self.client(self.base).models.retrieve("claude-latest").id, "claude-latest")
-        self.assertEqual(self.client(self.base).models.retrieve(CLAUDE).created_at.year, 2025)
+        self.assertEqual(self.client(self.base).models.retrieve(CLAUDE).created_at.year, 2026)
         self.assertEqual(self.refused(anthropic.NotFoundError, lambda client: client.models.retrieve(CLAUDE),
                                       gateway.BOB), (404, "not_found_error"))
 
@@ -224,7 +224,8 @@ class Bedrock(everywhere.Case):
                                      ("no-such-model", gateway.ALICE, (404, "ResourceNotFoundException"))):
             with self.subTest(expected):
                 self.assertEqual(self.refused(lambda: self.converse(self.base, model, key=key)), expected)
-        for body, expected in ((b'{"model":"fast"}', (400, "ValidationException")), (b"[]", (400, "ValidationException")),
+        for body, expected in ((b'{"model":"fast"}', (400, "ValidationException")),
+                               (b"[]", (400, "ValidationException")),
                                (b'{"x":"%s"}' % (b"x" * 9000000), (413, "ValidationException"))):
             with self.subTest(expected):
                 self.assertEqual(self.refused(lambda: self.client(self.base).invoke_model(

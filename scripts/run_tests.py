@@ -84,7 +84,7 @@ def suites():
         "rules-envoy": ("rules of the offline host, on a real Envoy too",
                         ["env", "TOLLGATE_RULES_ON_ENVOY=1", CARGO, "test", "--workspace", "--lib", "--no-fail-fast",
                          "wasm::tests", "--", "--test-threads=2"], cargo_counts),
-        "e2e": ("the openai client through a real Envoy",
+        "e2e": ("official SDKs through a real Envoy",
                 [fetch.VENV_PYTHON, "-m", "unittest", "discover", "-s", "e2e", "--verbose"],
                 unittest_counts),
     }
