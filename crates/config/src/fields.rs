@@ -4,8 +4,6 @@
 //! struct is code for itself, here one function goes through the members of any object. With all mistakes in
 //! one go, too.
 
-use std::collections::BTreeMap;
-
 use crate::Reader;
 use crate::json::Json;
 use crate::problem::nearest;
@@ -100,12 +98,17 @@ pub fn object(
         place.expected(value, name);
         return false;
     };
-    for (i, (key, value)) in members.iter().enumerate() {
-        let is_again = members.iter().take(i).any(|(other, _)| other == key);
+    let mut seen = 0_u64;
+    for (key, value) in members {
+        let field = fields.iter().position(|field| field == key);
+        // More fields than bits have none.
+        let bit = field.and_then(|field| 1_u64.checked_shl(u32::try_from(field).ok()?));
+        let bit = bit.unwrap_or_default();
         place.at_key(key, &mut |place| {
-            if is_again {
+            if seen & bit != 0 {
                 place.problem("this field is there twice".to_owned());
-            } else if fields.contains(&key.as_str()) {
+            } else if field.is_some() {
+                seen |= bit;
                 each(key, value, place);
             } else {
                 place.unknown(key, fields);
@@ -246,23 +249,41 @@ impl<T: FromValue + Default> FromValue for Vec<T> {
     }
 }
 
-impl<T: FromValue> FromValue for BTreeMap<String, T> {
+/// The most of [`ByName`], each of which is compared with all others.
+const MOST_NAMES: usize = 5000;
+
+/// Values by names of the operator's choice, in order, each name once.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ByName<T>(pub Vec<(String, T)>);
+
+impl<T> Default for ByName<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T: FromValue> FromValue for ByName<T> {
     fn from_value(value: &Json, place: &mut Place<'_>) -> Option<Self> {
         let Json::Object(members) = value else {
             place.expected(value, "a map");
             return None;
         };
-        let mut map = Self::new();
+        if members.len() > MOST_NAMES {
+            let found = members.len();
+            place.problem(format!("{found} names, expected at most {MOST_NAMES}"));
+            return None;
+        }
+        let mut list: Vec<(String, T)> = Vec::new();
         for (key, value) in members {
             place.at_key(key, &mut |place| {
-                if map.contains_key(key) {
+                if list.iter().any(|(name, _)| name == key) {
                     place.problem("this name is there twice".to_owned());
                 } else if let Some(value) = T::from_value(value, place) {
-                    map.insert(key.clone(), value);
+                    list.push((key.clone(), value));
                 }
             });
         }
-        Some(map)
+        Some(Self(list))
     }
 }
 
@@ -280,7 +301,8 @@ mod tests {
         size: Option<u64>,
         on: bool,
         inner: Vec<Inner>,
-        by_name: BTreeMap<String, Inner>,
+        #[serde(deserialize_with = "by_name")]
+        by_name: ByName<Inner>,
     }
 
     #[derive(Debug, Default, Deserialize, PartialEq)]
@@ -294,6 +316,11 @@ mod tests {
     #[serde(deny_unknown_fields, default)]
     struct Two {
         only: Option<String>,
+    }
+
+    fn by_name<'de, D: serde::Deserializer<'de>>(of: D) -> Result<ByName<Inner>, D::Error> {
+        let map = std::collections::BTreeMap::deserialize(of)?;
+        Ok(ByName(map.into_iter().collect()))
     }
 
     fields!(Outer { name: "name", size: "size", on: "on", inner: "inner", by_name: "byName" });

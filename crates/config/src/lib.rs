@@ -21,7 +21,7 @@ mod json;
 mod problem;
 mod read;
 
-pub use fields::{FromValue, Place, Thousandths, object, set};
+pub use fields::{ByName, FromValue, Place, Thousandths, object, set};
 pub use json::Json;
 pub use problem::{Problem, Problems, Warning, nearest};
 pub use read::{Reader, read, read_fields};

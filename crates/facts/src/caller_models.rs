@@ -1,7 +1,7 @@
 //! Which models a caller may use, without the rest of the caller.
 
 use tollgate_effects::Context;
-use tollgate_json::{Kind, Limits, Scanner, Wanted, strings};
+use tollgate_json::{Kind, Limits, Scanner, Strings, Wanted, strings};
 
 use crate::caller::allows;
 use crate::{Unreadable, key};
@@ -22,13 +22,14 @@ impl CallerModels {
         Self(models)
     }
 
-    /// Reads them; `Ok(None)` if no caller was published.
+    /// Reads them; `Ok(None)` if no caller was published. `S` makes the scanner one that the filter has anyway: another
+    /// kind would be in it twice.
     ///
     /// # Errors
     ///
     /// [`Unreadable`] if there is a value that is no caller.
-    pub fn read(ctx: Context<'_>) -> Result<Option<Self>, Unreadable> {
-        ctx.property(&[key::CALLER]).map(|fact| Self::of(&fact).ok_or(Unreadable)).transpose()
+    pub fn read<S: Strings + Default>(ctx: Context<'_>) -> Result<Option<Self>, Unreadable> {
+        ctx.property(&[key::CALLER]).map(|fact| Self::of::<S>(&fact).ok_or(Unreadable)).transpose()
     }
 
     /// Whether `model` (the name after aliases, before LoRA base) is one of them.
@@ -36,8 +37,8 @@ impl CallerModels {
         self.0.as_ref().is_none_or(|models| allows(models, model))
     }
 
-    fn of(fact: &[u8]) -> Option<Self> {
-        let mut scanner = Scanner::new(WANTED, Limits::default());
+    fn of<S: Strings + Default>(fact: &[u8]) -> Option<Self> {
+        let mut scanner = Scanner::with_strings(WANTED, Limits::default(), S::default());
         scanner.push(fact).ok()?;
         scanner.finish().ok()?;
         let key_id = scanner.member(1);
@@ -65,7 +66,7 @@ mod tests {
             let caller =
                 Caller { key_id: "k".into(), models: models.clone(), limits, ..Caller::default() };
             let fact = serde_json::to_vec(&caller).unwrap();
-            let found = CallerModels::of(&fact);
+            let found = CallerModels::of::<()>(&fact);
             assert_eq!(found, Some(CallerModels(models)));
             for model in ["a", "b-1", "c"] {
                 assert_eq!(found.as_ref().unwrap().allow(model), caller.allows(model), "{model}");
@@ -88,7 +89,7 @@ mod tests {
             r#"{"keyId":"k","models":[],"models":["a"]}"#,
             r#"{"keyId":"k"} x"#,
         ] {
-            assert_eq!(CallerModels::of(fact.as_bytes()), None, "{fact}");
+            assert_eq!(CallerModels::of::<()>(fact.as_bytes()), None, "{fact}");
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 
 use tollgate_effects::{Direction, Effect, Effects, HeldBody, LogLevel, Reply, apply};
 
@@ -15,24 +14,27 @@ pub(crate) const ALL: usize = 0x7fff_ffff;
 /// long before.
 const MOST_COUNTERS: usize = 4096;
 
-/// Ids of the counters defined so far. One per plugin, since each definition makes a new id.
+/// Ids of the counters defined so far, by name, ascending. One per plugin, since each definition makes a new id.
 #[derive(Default)]
-pub(crate) struct Counters(RefCell<BTreeMap<Cow<'static, str>, u32>>);
+pub(crate) struct Counters(RefCell<Vec<(Cow<'static, str>, u32)>>);
 
 impl Counters {
     fn add(&self, metric: Cow<'static, str>, by: u64) {
         // The host rejects increments of 0.
         let Ok(by @ 1..) = i64::try_from(by) else { return };
         let Ok(mut ids) = self.0.try_borrow_mut() else { return };
-        let id = match ids.get(&metric) {
-            Some(id) => *id,
-            None if ids.len() >= MOST_COUNTERS => return,
-            None => {
-                let Some(id) = host::define_counter(&metric) else { return };
-                ids.insert(metric, id);
+        let id = match ids.binary_search_by(|(name, _)| name.cmp(&metric)) {
+            Ok(at) => ids.get(at).map(|(_, id)| *id),
+            Err(_) if ids.len() >= MOST_COUNTERS => return,
+            Err(at) => {
+                let id = host::define_counter(&metric);
+                if let Some(id) = id {
+                    ids.insert(at, (metric, id));
+                }
                 id
             }
         };
+        let Some(id) = id else { return };
         host::increment(id, by);
     }
 }

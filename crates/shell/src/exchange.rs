@@ -109,6 +109,8 @@ impl<P: Plugin> Exchange<P> {
                 return Flow::Continue;
             }
             Want::Windows if new > WINDOW => return self.windows(of, start, size, end),
+            // The piece that ends an HTTP/1 body is empty, mostly.
+            Want::Windows | Want::Pieces if new == 0 => None,
             Want::Windows | Want::Pieces => host::buffer(Buffer::body(of), start, new),
             Want::Whole if end => host::buffer(Buffer::body(of), 0, ALL),
             Want::Whole => Some(Vec::new()),

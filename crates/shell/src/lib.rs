@@ -7,6 +7,7 @@
 //!
 //! Not here: any decision. A behaviour that cannot be tested without a host is in the wrong place.
 
+mod contexts;
 mod effects;
 mod exchange;
 mod exports;

@@ -1,11 +1,11 @@
 //! A filter in one VM: its plugins (root contexts) and their exchanges, by the host's numbers.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use tollgate_effects::{Direction, Environment, Flow, LogLevel, Plugin, UnixNanos};
 
+use crate::contexts::Contexts;
 use crate::effects::{ALL, Counters, refuse};
 use crate::exchange::Exchange;
 use crate::host::{self, Buffer};
@@ -18,7 +18,7 @@ thread_local! {
 /// Makes `P` the filter of this VM. For [`crate::filter`] only.
 #[doc(hidden)]
 pub fn install<P: Plugin>() {
-    let worker = Worker::<P> { roots: BTreeMap::new(), exchanges: BTreeMap::new() };
+    let worker = Worker::<P> { roots: Contexts::default(), exchanges: Contexts::default() };
     WORKER.with(|place| {
         if let Ok(mut place) = place.try_borrow_mut() {
             *place = Some(Box::new(worker));
@@ -56,8 +56,8 @@ pub(crate) trait Callbacks {
 }
 
 struct Worker<P: Plugin> {
-    roots: BTreeMap<u32, Root<P>>,
-    exchanges: BTreeMap<u32, Open<P>>,
+    roots: Contexts<Root<P>>,
+    exchanges: Contexts<Open<P>>,
 }
 
 /// An exchange, and the root context it belongs to.
@@ -77,7 +77,7 @@ struct Root<P> {
 impl<P: Plugin> Worker<P> {
     /// Tells the host how often to tick, where that has changed.
     fn set_tick_period(&mut self, root: u32) {
-        let Some(root) = self.roots.get_mut(&root) else { return };
+        let Some(root) = self.roots.get_mut(root) else { return };
         let wanted = root.plugin.as_ref().map_or(0, Plugin::tick_period);
         if root.tick_period != wanted && host::set_tick_period(wanted) {
             root.tick_period = wanted;
@@ -92,7 +92,7 @@ impl<P: Plugin> Callbacks for Worker<P> {
             self.roots.insert(id, root);
             return;
         }
-        let root = self.roots.get(&parent);
+        let root = self.roots.get(parent);
         let stream = root.and_then(|root| root.plugin.as_ref()).map(Plugin::stream);
         let counters = root.map(|root| Rc::clone(&root.counters)).unwrap_or_default();
         let exchange = Exchange::new(stream, counters);
@@ -100,7 +100,7 @@ impl<P: Plugin> Callbacks for Worker<P> {
     }
 
     fn configure(&mut self, id: u32) -> bool {
-        let Some(root) = self.roots.get_mut(&id) else { return false };
+        let Some(root) = self.roots.get_mut(id) else { return false };
         let config = host::buffer(Buffer::PluginConfiguration, 0, ALL).unwrap_or_default();
         match P::configure(&config, &VmEnvironment) {
             Ok(configured) => {
@@ -119,7 +119,7 @@ impl<P: Plugin> Callbacks for Worker<P> {
     }
 
     fn headers(&mut self, id: u32, of: Direction, end: bool) -> Flow {
-        match (self.exchanges.get_mut(&id), of) {
+        match (self.exchanges.get_mut(id), of) {
             (Some(open), _) => {
                 let flow = open.exchange.headers(of, end);
                 let root = open.root;
@@ -135,7 +135,7 @@ impl<P: Plugin> Callbacks for Worker<P> {
     }
 
     fn body(&mut self, id: u32, of: Direction, size: usize, end: bool) -> Flow {
-        let Some(open) = self.exchanges.get_mut(&id) else { return Flow::Continue };
+        let Some(open) = self.exchanges.get_mut(id) else { return Flow::Continue };
         let flow = open.exchange.body(of, size, end);
         let root = open.root;
         self.set_tick_period(root);
@@ -143,18 +143,18 @@ impl<P: Plugin> Callbacks for Worker<P> {
     }
 
     fn trailers(&mut self, id: u32, of: Direction) -> Flow {
-        self.exchanges.get_mut(&id).map_or(Flow::Continue, |open| open.exchange.trailers(of))
+        self.exchanges.get_mut(id).map_or(Flow::Continue, |open| open.exchange.trailers(of))
     }
 
     fn log(&mut self, id: u32) {
-        if let Some(open) = self.exchanges.get_mut(&id) {
+        if let Some(open) = self.exchanges.get_mut(id) {
             open.exchange.log();
         }
     }
 
     fn tick(&mut self, root: u32) {
-        for (id, open) in &mut self.exchanges {
-            if open.root == root && open.exchange.wants_tick() && host::set_effective_context(*id) {
+        for (id, open) in self.exchanges.iter_mut() {
+            if open.root == root && open.exchange.wants_tick() && host::set_effective_context(id) {
                 open.exchange.tick();
             }
         }
@@ -165,8 +165,8 @@ impl<P: Plugin> Callbacks for Worker<P> {
     }
 
     fn delete(&mut self, id: u32) {
-        if self.exchanges.remove(&id).is_none() {
-            self.roots.remove(&id);
+        if !self.exchanges.remove(id) {
+            self.roots.remove(id);
         }
     }
 }

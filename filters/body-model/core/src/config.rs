@@ -152,7 +152,7 @@ pub(crate) fn check(config: &[u8]) -> Result<(Config, Vec<Warning>), Problems> {
             models: raw.models,
             unknown: raw.unknown_model,
             default: raw.default_model,
-            aliases: raw.aliases,
+            aliases: raw.aliases.0,
             base_models: raw.base_models,
             require_caller: raw.require_caller.unwrap_or(false),
         },

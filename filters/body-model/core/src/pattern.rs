@@ -3,7 +3,6 @@
 //! Not here: what a match means (aliases in [`crate::policy`], factors in [`crate::config`]).
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
 
 /// A set of patterns, each known by its place among those it was made of.
 ///
@@ -14,7 +13,8 @@ use std::collections::BTreeMap;
 /// Names without `*` are looked up; those with one are tried one by one.
 #[derive(Debug, Default)]
 pub(crate) struct Patterns {
-    exact: BTreeMap<String, usize>,
+    /// Ascending.
+    exact: Vec<(String, usize)>,
     /// In the order in which they are tried.
     wild: Vec<Wild>,
 }
@@ -42,7 +42,10 @@ impl Patterns {
         let mut set = Self::default();
         for (index, pattern) in patterns.enumerate() {
             match pattern.split_once('*') {
-                None => drop(set.exact.insert(pattern.to_owned(), index)),
+                None => match set.place(pattern) {
+                    Ok(at) => set.exact.get_mut(at).into_iter().for_each(|same| same.1 = index),
+                    Err(at) => set.exact.insert(at, (pattern.to_owned(), index)),
+                },
                 Some((before, behind)) => {
                     let (before, behind) = (before.to_owned(), behind.to_owned());
                     let wild = Wild { before, behind, index };
@@ -57,14 +60,20 @@ impl Patterns {
 
     /// The pattern that `name` belongs to.
     pub(crate) fn find<'a>(&self, name: &'a str) -> Option<Match<'a>> {
-        if let Some(index) = self.exact.get(name) {
-            return Some(Match { index: *index, star: None });
+        if let Ok(at) = self.place(name) {
+            return self.exact.get(at).map(|(_, index)| Match { index: *index, star: None });
         }
         self.wild.iter().find_map(|wild| {
             let star = name.strip_prefix(wild.before.as_str())?;
             let star = star.strip_suffix(wild.behind.as_str())?;
             Some(Match { index: wild.index, star: Some(star) })
         })
+    }
+}
+
+impl Patterns {
+    fn place(&self, name: &str) -> Result<usize, usize> {
+        self.exact.binary_search_by(|(exact, _)| exact.as_str().cmp(name))
     }
 }
 

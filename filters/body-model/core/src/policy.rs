@@ -1,11 +1,10 @@
 //! Which models there are, what else they are called, and whether this caller may use one.
 
-use std::collections::BTreeMap;
-
 use tollgate_effects::Context;
 use tollgate_facts::{CallerModels, Unreadable};
 
 use crate::document::check_model;
+use crate::estimate::Estimator;
 use crate::pattern::{Patterns, fill};
 use crate::refusal::Refusal;
 
@@ -49,7 +48,8 @@ pub(crate) enum Unknown {
 #[derive(Debug, Default)]
 pub(crate) struct Catalogue {
     entries: Vec<Entry>,
-    index: BTreeMap<String, usize>,
+    /// Places of the entries, by name, ascending.
+    by_name: Vec<usize>,
 }
 
 /// A model in the catalogue.
@@ -79,7 +79,8 @@ impl Policy {
     ///
     /// If nobody was published where the configuration requires it, or nobody who can be read.
     pub(crate) fn caller(&self, ctx: Context<'_>) -> Result<Option<CallerModels>, Refusal> {
-        let caller = CallerModels::read(ctx).map_err(|Unreadable| Refusal::CallerUnreadable)?;
+        let caller = CallerModels::read::<Option<Estimator>>(ctx)
+            .map_err(|Unreadable| Refusal::CallerUnreadable)?;
         if caller.is_none() && self.require_caller {
             return Err(Refusal::NoCaller);
         }
@@ -149,22 +150,26 @@ impl Policy {
 impl Catalogue {
     /// Adds a model. False if there is one of this name, which is kept.
     pub(crate) fn add(&mut self, entry: Entry) -> bool {
-        if self.index.contains_key(&entry.name) {
-            return false;
-        }
-        self.index.insert(entry.name.clone(), self.entries.len());
+        let Err(at) = self.place(&entry.name) else { return false };
+        self.by_name.insert(at, self.entries.len());
         self.entries.push(entry);
         true
     }
 
     /// The model of this name.
     pub(crate) fn get(&self, name: &str) -> Option<&Entry> {
-        self.index.get(name).and_then(|index| self.entries.get(*index))
+        self.entries.get(*self.by_name.get(self.place(name).ok()?)?)
     }
 
     /// The model of this name, to change it.
     pub(crate) fn get_mut(&mut self, name: &str) -> Option<&mut Entry> {
-        self.index.get(name).and_then(|index| self.entries.get_mut(*index))
+        let at = *self.by_name.get(self.place(name).ok()?)?;
+        self.entries.get_mut(at)
+    }
+
+    fn place(&self, name: &str) -> Result<usize, usize> {
+        let name_at = |at: &usize| self.entries.get(*at).map(|entry| entry.name.as_str());
+        self.by_name.binary_search_by(|at| name_at(at).cmp(&Some(name)))
     }
 
     /// The models, in order.

@@ -2,8 +2,6 @@
 //!
 //! Not here: the estimate itself ([`crate::estimate`]).
 
-use std::collections::BTreeSet;
-
 use tollgate_config::{Reader, Thousandths};
 
 use super::raw::{RawContextClass, RawFamily};
@@ -41,7 +39,7 @@ impl Factors {
                 format!("{found} families, expected at most {MOST_FAMILIES}"),
             );
         }
-        let mut names = BTreeSet::new();
+        let mut names: Vec<&String> = Vec::new();
         let mut factors = Vec::new();
         for (i, family) in families.iter().enumerate() {
             let at = format!("estimate.families[{i}]");
@@ -55,8 +53,10 @@ impl Factors {
                 reader.problem(path, reason.to_string());
             } else if models.matches('*').count() > 1 {
                 reader.problem(path, super::names::ONE_STAR);
-            } else if !names.insert(models) {
+            } else if names.contains(&models) {
                 reader.problem(path, "the same models as an earlier family");
+            } else {
+                names.push(models);
             }
         }
         let models = families.iter().map(|family| family.models.as_deref().unwrap_or_default());

@@ -1,7 +1,5 @@
 //! Checks of the names of models: the catalogue, adapters and their bases, aliases.
 
-use std::collections::BTreeMap;
-
 use tollgate_config::{Reader, nearest};
 
 use super::one_of;
@@ -22,7 +20,7 @@ pub(super) struct Names {
     pub(super) models: Option<Vec<RawModel>>,
     pub(super) unknown: Option<String>,
     pub(super) default: Option<String>,
-    pub(super) aliases: BTreeMap<String, String>,
+    pub(super) aliases: Vec<(String, String)>,
     pub(super) base_models: Vec<RawBaseModel>,
     pub(super) require_caller: bool,
 }
@@ -43,7 +41,7 @@ pub(super) fn policy(names: Names, max_bytes: usize, reader: &mut Reader) -> Pol
     }
     let unknown = unknown(names.unknown.as_deref(), names.default, closed, &catalogue, reader);
     check_aliases(&names.aliases, &catalogue, &unknown, max_bytes, reader);
-    let aliases = Aliases::new(names.aliases.into_iter().collect());
+    let aliases = Aliases::new(names.aliases);
     check_hidden(&aliases, &catalogue, reader);
     Policy {
         catalogue,
@@ -186,7 +184,7 @@ fn unknown(
 
 /// Other names: each stands for a model, not for another alias.
 fn check_aliases(
-    aliases: &BTreeMap<String, String>,
+    aliases: &[(String, String)],
     catalogue: &Catalogue,
     unknown: &Unknown,
     max_bytes: usize,
@@ -217,7 +215,7 @@ fn check_aliases(
             reader.problem(&path, "stands for itself: leave it out");
         } else if stars.1 == 1 {
             // Which models it stands for depends on the request.
-        } else if aliases.contains_key(model) {
+        } else if aliases.iter().any(|(other, _)| other == model) {
             reader.problem(&path, "stands for another alias: name the model itself");
         } else if *unknown != Unknown::Pass
             && let Some(hint) = not_in(catalogue, model)

@@ -3,9 +3,7 @@
 //! Words with a fixed choice are text here and checked by hand: an enumeration would be ten times as much
 //! code in the filter. Values are checked in [`super::check`].
 
-use std::collections::BTreeMap;
-
-use tollgate_config::{Thousandths, fields};
+use tollgate_config::{ByName, Thousandths, fields};
 
 use super::adapters::Adapters;
 use crate::publish::{DEFAULT_MODEL_HEADER, DEFAULT_STREAM_HEADER};
@@ -30,7 +28,8 @@ pub(super) struct Raw {
     /// if that is given. The name in the request is replaced, once. A name may have one `*`, which stands for
     /// any characters, none included; a `*` in the model is what that matched. An exact name wins over one
     /// with `*`, then the one with more characters besides it, then the one with more before it.
-    pub(super) aliases: BTreeMap<String, String>,
+    #[cfg_attr(feature = "schema", schemars(with = "std::collections::BTreeMap<String, String>"))]
+    pub(super) aliases: ByName<String>,
     /// LoRA adapters by the model that serves them, as in the `data` of the body-based router's ConfigMaps.
     /// These names count as models too.
     #[cfg_attr(feature = "schema", schemars(length(max = 1000)))]
