@@ -45,7 +45,7 @@ impl Request {
     }
 
     fn json(&self) -> Vec<u8> {
-        let mut json = Writer::default();
+        let mut json = Writer::with_capacity(256);
         json.open('{');
         json.member("requestedModel", &self.requested_model);
         json.member("model", &self.model);

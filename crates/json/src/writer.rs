@@ -21,6 +21,11 @@ pub struct Writer {
 }
 
 impl Writer {
+    /// With room for so many bytes.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self { out: Vec::with_capacity(bytes), comma: false }
+    }
+
     /// Begins an object (`{`) or an array (`[`).
     pub fn open(&mut self, bracket: char) {
         self.separate();
@@ -44,27 +49,33 @@ impl Writer {
     /// A string.
     pub fn string(&mut self, text: &str) {
         self.separate();
-        self.push('"');
-        for character in text.chars() {
-            match character {
-                '"' | '\\' => {
-                    self.push('\\');
-                    self.push(character);
-                }
-                '\n' => self.out.extend_from_slice(b"\\n"),
-                '\r' => self.out.extend_from_slice(b"\\r"),
-                '\t' => self.out.extend_from_slice(b"\\t"),
-                '\0'..='\x1f' => {
-                    let digit = |n: u32| char::from_digit(n, 16).unwrap_or('0');
-                    let code = u32::from(character);
+        self.out.push(b'"');
+        let mut plain = 0;
+        for (at, byte) in text.bytes().enumerate() {
+            if byte >= b' ' && byte != b'"' && byte != b'\\' {
+                continue;
+            }
+            self.raw_bytes(text.as_bytes().get(plain..at));
+            plain = at + 1;
+            match byte {
+                b'"' | b'\\' => self.out.extend_from_slice(&[b'\\', byte]),
+                b'\n' => self.out.extend_from_slice(b"\\n"),
+                b'\r' => self.out.extend_from_slice(b"\\r"),
+                b'\t' => self.out.extend_from_slice(b"\\t"),
+                _ => {
+                    let digit = |n: u8| char::from_digit(n.into(), 16).unwrap_or('0');
                     self.out.extend_from_slice(b"\\u00");
-                    self.push(digit(code >> 4));
-                    self.push(digit(code & 15));
+                    self.push(digit(byte >> 4));
+                    self.push(digit(byte & 15));
                 }
-                _ => self.push(character),
             }
         }
-        self.push('"');
+        self.raw_bytes(text.as_bytes().get(plain..));
+        self.out.push(b'"');
+    }
+
+    fn raw_bytes(&mut self, bytes: Option<&[u8]>) {
+        self.out.extend_from_slice(bytes.unwrap_or_default());
     }
 
     /// A number.

@@ -62,7 +62,7 @@ impl<P: Plugin> Exchange<P> {
     ) -> Flow {
         let Some(stream) = &mut self.stream else { return Flow::Continue };
         let now = if P::READS_CLOCK { host::now() } else { 0 };
-        let mut effects = Effects::new();
+        let mut effects = Effects::with_capacity(8);
         let flow = method(stream, Context { now, properties: &HostProperties }, &mut effects);
         self.replied |= perform(effects, held, &self.counters);
         if self.replied { Flow::Pause } else { flow }

@@ -23,14 +23,15 @@ pub(crate) struct Named {
 /// A body under way.
 pub(crate) struct Body {
     format: Format,
-    inflating: Option<Inflating>,
+    /// Boxed, as forms are: most bodies are neither.
+    inflating: Option<Box<Inflating>>,
     /// Bytes that came.
     len: usize,
     limit: usize,
 }
 
 enum Format {
-    Form(Form),
+    Form(Box<Form>),
     Json(Document),
 }
 
@@ -52,15 +53,14 @@ impl Body {
         let limits = config.limits;
         let format = if may_be_form && headers.media_type() == b"multipart/form-data" {
             let content_type = headers.get("content-type").unwrap_or_default();
-            Format::Form(Form::new(content_type, limits.model)?)
+            Format::Form(Box::new(Form::new(content_type, limits.model)?))
         } else {
             Format::Json(Document::new(config))
         };
         let limit = limits.decompressed;
-        let inflating = coding.map(|coding| Inflating {
-            inflate: Inflate::new(coding, limit),
-            decoded: Vec::new(),
-            limit,
+        let inflating = coding.map(|coding| {
+            let inflate = Inflate::new(coding, limit);
+            Box::new(Inflating { inflate, decoded: Vec::new(), limit })
         });
         Ok(Self { format, inflating, len: 0, limit: limits.body })
     }
@@ -113,6 +113,14 @@ impl Body {
     /// The decoded body, of a complete one that was encoded.
     pub(crate) fn take_decoded(&mut self) -> Option<Vec<u8>> {
         self.inflating.take().map(|inflating| inflating.decoded)
+    }
+
+    /// Whether no more than one model is named.
+    pub(crate) fn check_one_model(&self) -> Result<(), Refusal> {
+        match &self.format {
+            Format::Form(form) => form.check_one_model(),
+            Format::Json(document) => document.check_one_model(),
+        }
     }
 
     pub(crate) fn model(&self) -> Result<Option<Named>, Refusal> {

@@ -91,12 +91,16 @@ impl Document {
         self.scanner.finish().map_err(|error| Refusal::Json(error, self.limits.depth))
     }
 
+    /// Whether no more than one model is named, so far.
+    pub(crate) fn check_one_model(&self) -> Result<(), Refusal> {
+        let count = self.scanner.member(MODEL).count;
+        if count > 1 { Err(Refusal::Duplicate("model")) } else { Ok(()) }
+    }
+
     /// The model; `None` if the body names none.
     pub(crate) fn model(&self) -> Result<Option<Named>, Refusal> {
+        self.check_one_model()?;
         let member = self.scanner.member(MODEL);
-        if member.count > 1 {
-            return Err(Refusal::Duplicate("model"));
-        }
         let (Kind::String, Some(at)) = (member.kind, member.range.clone()) else {
             return if member.exact == 0 { Ok(None) } else { Err(Refusal::MissingModel) };
         };

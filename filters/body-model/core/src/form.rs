@@ -46,6 +46,11 @@ impl Form {
         self.scanner.finish().map_err(Refusal::Form)
     }
 
+    /// As [`crate::document::Document::check_one_model`].
+    pub(crate) fn check_one_model(&self) -> Result<(), Refusal> {
+        self.field(MODEL, "model").map(drop)
+    }
+
     /// The model, and where its text is in the body; `None` if there is no such field.
     pub(crate) fn model(&self) -> Result<Option<Named>, Refusal> {
         let field = self.field(MODEL, "model")?;

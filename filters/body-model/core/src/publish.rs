@@ -76,27 +76,12 @@ impl Publish {
     /// Headers that the host holds have gone past this filter: what is told by header is filter state then, which a
     /// native filter behind the host's buffer puts into headers.
     pub(crate) fn tell(&self, request: &Request, hold: Hold, out: &mut Effects) {
-        let list = |list: &[String]| (!list.is_empty()).then(|| list.join(","));
-        let names = &self.names;
-        let told = [
-            (&names.model, key::MODEL, Some(request.model.clone())),
-            (&names.stream, key::STREAM, Some(request.stream.to_string())),
-            (&names.base_model, key::BASE_MODEL, Some(request.base_model.clone())),
-            (&names.tags, key::TAGS, list(&request.tags)),
-            (&names.fallbacks, key::FALLBACKS, list(&request.fallbacks)),
-            (
-                &names.prompt_tokens,
-                key::PROMPT_TOKENS,
-                request.prompt_tokens.map(|n| n.to_string()),
-            ),
-            (&names.context, key::CONTEXT, request.context.clone()),
-        ];
         out.push(request.publish());
         let value = request.model.as_bytes().to_vec();
         out.push(Effect::SetFilterState { key: key::MODEL, value });
-        for (name, key, value) in told {
-            let (Some(name), Some(value)) = (name, value) else { continue };
-            let value = value.into_bytes();
+        let mut tell = |name: &Option<String>, key: &'static str, value: &str| {
+            let Some(name) = name.as_ref().filter(|_| !value.is_empty()) else { return };
+            let value = value.as_bytes().to_vec();
             match hold {
                 Hold::Headers => {
                     let name = Cow::Owned(name.clone());
@@ -106,6 +91,15 @@ impl Publish {
                 Hold::Host if key == key::MODEL => {}
                 Hold::Host => out.push(Effect::SetFilterState { key, value }),
             }
-        }
+        };
+        let names = &self.names;
+        tell(&names.model, key::MODEL, &request.model);
+        tell(&names.stream, key::STREAM, if request.stream { "true" } else { "false" });
+        tell(&names.base_model, key::BASE_MODEL, &request.base_model);
+        tell(&names.tags, key::TAGS, &request.tags.join(","));
+        tell(&names.fallbacks, key::FALLBACKS, &request.fallbacks.join(","));
+        let tokens = request.prompt_tokens.map(|tokens| tokens.to_string());
+        tell(&names.prompt_tokens, key::PROMPT_TOKENS, tokens.as_deref().unwrap_or_default());
+        tell(&names.context, key::CONTEXT, request.context.as_deref().unwrap_or_default());
     }
 }

@@ -173,11 +173,13 @@ impl Reading {
         out: &mut Effects,
     ) -> Result<(), Refusal> {
         self.body.finish()?;
-        let mut decision = match self.decision.take() {
-            Some(decision) => decision,
+        let decision = match self.decision.take() {
+            Some(mut decision) => {
+                self.check_body(&mut decision)?;
+                decision
+            }
             None => self.decide(config, ctx)?,
         };
-        self.check_body(&mut decision)?;
         let tags = std::mem::take(&mut self.tags);
         let options = self.body.options(config, tags)?;
         let mut fact = self.fact(&decision);
@@ -225,17 +227,17 @@ impl Reading {
 
     /// Checks that a complete body has one model at most, that of the path if there is one there, and one `stream`.
     fn check_body(&self, decision: &mut Decision) -> Result<(), Refusal> {
-        let named = self.body.model()?;
         self.body.stream()?;
-        if self.call.model.is_some() {
-            if let Some(named) = &named
-                && named.name != decision.requested
-                && named.name.strip_prefix(self.prefix()) != Some(&decision.requested)
-            {
-                return Err(Refusal::Differs);
-            }
-        } else if named.is_none() {
-            return Err(Refusal::MissingModel);
+        if self.call.model.is_none() {
+            // It was decided on the one in the body, and read then.
+            return self.body.check_one_model();
+        }
+        let named = self.body.model()?;
+        if let Some(named) = &named
+            && named.name != decision.requested
+            && named.name.strip_prefix(self.prefix()) != Some(&decision.requested)
+        {
+            return Err(Refusal::Differs);
         }
         decision.named = named;
         Ok(())
