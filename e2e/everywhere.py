@@ -13,7 +13,10 @@ import recorder
 import stack
 
 # The upstreams by the name of their cluster.
-UPSTREAMS = {"self-hosted": "SELF_HOSTED_PORT", "long-context": "ANTHROPIC_PORT", "cloud": "OPENAI_PORT"}
+UPSTREAMS = {"self-hosted": "SELF_HOSTED_PORT", "long-context": "ANTHROPIC_PORT", "cloud": "OPENAI_PORT",
+             "bedrock": "BEDROCK_PORT"}
+# What Envoy signs with.
+AWS = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "canary-aws-5b1e"}
 # A provider beside the gateway, which shows what a client sends.
 DIRECT = "direct"
 FACTS = "x-gateway-"
@@ -34,8 +37,9 @@ def running():
         upstreams[DIRECT] = recorder.Recorder(direct, dialects.answer)
         for upstream in upstreams.values():
             upstream.__enter__()
-        started = gateway.start("everywhere", (), ports, config="models-everywhere").__enter__()
-        RUNNING.extend((started, upstreams, "http://127.0.0.1:%d" % direct))
+        started = gateway.start("everywhere", (), ports, config="models-everywhere")
+        started.secrets = AWS
+        RUNNING.extend((started.__enter__(), upstreams, "http://127.0.0.1:%d" % direct))
     return RUNNING
 
 
@@ -70,8 +74,7 @@ class Case(unittest.TestCase):
         sent = self.seen(DIRECT)
         answer = call(self.base)
         got = self.seen(name)
-        for credential in ("authorization", "x-api-key", "api-key", "x-goog-api-key"):
-            self.assertNotIn(credential, got.headers)
+        self.assertNotIn(gateway.ALICE, str(got))
         self.assertEqual(got.headers.get("content-type"), sent.headers.get("content-type"))
         return answer, sent, got
 

@@ -3,11 +3,15 @@
 Each call is also sent straight to a provider, so that every byte that the gateway changed is known.
 """
 
+import hashlib
 import json
 import unittest
 
 import anthropic
+import botocore.auth
+import botocore.awsrequest
 import botocore.config
+import botocore.credentials
 import botocore.exceptions
 import botocore.session
 import dialects
@@ -172,6 +176,22 @@ class Bedrock(everywhere.Case):
         self.addCleanup(client.close)
         return client
 
+    def through(self, name, call):
+        """As elsewhere. What arrived is signed as it is, however it was changed."""
+        answer, sent, got = super().through(name, call)
+        algorithm, *parts = got.headers["authorization"].replace(",", " ").split()
+        parts = dict(part.split("=", 1) for part in parts)
+        request = botocore.awsrequest.AWSRequest("POST", "http://" + got.headers["host"] + got.path, data=got.body)
+        for header in parts["SignedHeaders"].split(";"):
+            request.headers[header] = got.headers[header]
+        request.context["timestamp"] = got.headers["x-amz-date"]
+        credentials = botocore.credentials.Credentials(*everywhere.AWS.values())
+        auth = botocore.auth.SigV4Auth(credentials, "bedrock", "us-east-1")
+        signature = auth.signature(auth.string_to_sign(request, auth.canonical_request(request)), request)
+        self.assertEqual((algorithm, parts["Signature"]), ("AWS4-HMAC-SHA256", signature))
+        self.assertEqual(hashlib.sha256(got.body).hexdigest(), got.headers["x-amz-content-sha256"])
+        return answer, sent, got
+
     def converse(self, base, model, **more):
         messages = [{"role": "user", "content": [{"text": "hello"}]}]
         return self.client(base, **more).converse(modelId=model, messages=messages)
@@ -185,12 +205,12 @@ class Bedrock(everywhere.Case):
         return response["ResponseMetadata"]["HTTPStatusCode"], response["Error"]["Code"]
 
     def test_converse_by_an_alias(self):
-        answer, sent, got = self.through("cloud", lambda base: self.converse(base, "claude-on-bedrock"))
+        answer, sent, got = self.through("bedrock", lambda base: self.converse(base, "claude-on-bedrock"))
         self.assertEqual(answer["output"]["message"]["content"][0]["text"], dialects.TEXT)
         self.assertEqual(sent.path, "/model/claude-on-bedrock/converse")
         self.assertEqual(got.body, sent.body)
         # As the SDK itself writes that name.
-        _, own, _ = self.through("cloud", lambda base: self.converse(base, BEDROCK))
+        _, own, _ = self.through("bedrock", lambda base: self.converse(base, BEDROCK))
         self.assertEqual(got.path, own.path)
         self.assertEqual((got.facts["model-name"], got.facts["stream"]), (BEDROCK, "false"))
 
@@ -200,19 +220,19 @@ class Bedrock(everywhere.Case):
                 {"role": "user", "content": [{"text": "hello"}]}])["stream"]
             return "".join(event.get("contentBlockDelta", {"delta": {"text": ""}})["delta"]["text"] for event in events)
 
-        text, sent, got = self.through("cloud", call)
+        text, sent, got = self.through("bedrock", call)
         self.assertEqual((text, got.facts["stream"], got.body), (dialects.TEXT, "true", sent.body))
         self.assertTrue(got.path.endswith("/converse-stream"), got.path)
 
     def test_invoke_with_an_arn(self):
-        answer, sent, got = self.through("cloud", lambda base: json.load(self.client(base).invoke_model(
+        answer, sent, got = self.through("bedrock", lambda base: json.load(self.client(base).invoke_model(
             modelId=PROFILE, body=b'{"anthropic_version":"bedrock-2023-05-31","max_tokens":8,"messages":[]}')["body"]))
         self.assertEqual(answer["content"][0]["text"], dialects.TEXT)
         self.assertIn("%2F", sent.path)
         self.assertEqual((got.path, got.body, got.facts["model-name"]), (sent.path, sent.body, PROFILE))
 
     def test_invoke_by_an_alias(self):
-        _, sent, got = self.through("cloud", lambda base: self.client(base).invoke_model(
+        _, sent, got = self.through("bedrock", lambda base: self.client(base).invoke_model(
             modelId="claude-on-bedrock", body=b'{"max_tokens" : 8}'))
         self.assertEqual((got.facts["model-name"], got.body), (BEDROCK, sent.body))
         self.assertTrue(got.path.endswith("/invoke"), got.path)

@@ -32,7 +32,7 @@ PORTS = {
     "OPENAI_PORT": 11003,
 }
 # Of other configurations than the quickstart.
-MORE_PORTS = {"UPLOADS_PORT": 10001}
+MORE_PORTS = {"UPLOADS_PORT": 10001, "BEDROCK_PORT": 11004}
 # The provider's fixtures file, its port, and the variable with the credential it wants.
 PROVIDERS = {
     "self-hosted": ("SELF_HOSTED_PORT", "SELF_HOSTED_API_KEY"),
