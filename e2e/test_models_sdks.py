@@ -131,12 +131,25 @@ class Gemini(everywhere.Case):
         self.assertTrue(got.path.endswith("/models/gemini-2.5-flash:countTokens"), got.path)
         self.assertEqual((got.path, got.body), (sent.path.replace("gemini-flash", GEMINI), sent.body))
 
-    def test_embeddings_which_name_the_model_in_the_body_too(self):
+    def test_embeddings(self):
+        # The body of the SDK's batch names the model in each of its requests, so it takes no alias.
         answer, sent, got = self.through("cloud", lambda base: self.client(base).embed_content(
-            model="embed", contents=["a", "b"]))
+            model="gemini-embedding-001", contents=["a", "b"]))
         self.assertEqual(answer.embeddings[0].values, dialects.VECTOR)
-        self.assertEqual(got.path, sent.path.replace("models/embed:", "models/gemini-embedding-001:"))
-        self.assertNotIn("models/embed", got.path)
+        self.assertEqual((got.path, got.body), (sent.path, sent.body))
+        self.assertEqual(got.facts["model-name"], "gemini-embedding-001")
+
+    def test_an_alias_is_replaced_in_the_path_and_in_the_body(self):
+        body = b'{"content":{"parts":[{"text":"a"}]}, "model" : "models/embed"}'
+        status, _, answer = self.raw("POST", "/v1beta/models/embed:embedContent", body)
+        self.assertEqual((status, json.loads(answer)["embedding"]["values"]), (200, dialects.VECTOR))
+        got = self.seen("cloud")
+        self.assertEqual(got.path, "/v1beta/models/gemini-embedding-001:embedContent")
+        self.assertEqual(got.body, body.replace(b"models/embed", b"models/gemini-embedding-001"))
+        # Only one model: that of the path.
+        status, _, answer = self.raw("POST", "/v1beta/models/embed:embedContent", body.replace(b"embed", b"other"))
+        self.assertEqual((status, json.loads(answer)["error"]["status"]), (400, "INVALID_ARGUMENT"))
+        self.assert_nothing_arrived()
 
     def test_the_list_has_what_the_caller_may_use_page_by_page(self):
         # In `v1`, its paths are OpenAI's too.

@@ -203,9 +203,9 @@ impl FromValue for Thousandths {
 fn thousandths(number: &str) -> Option<u64> {
     let (whole, part) = number.split_once('.').unwrap_or((number, ""));
     let digits = part.bytes().chain(*b"000").take(3);
-    let part = digits.map(|digit| char::from(digit).to_digit(10).map(u64::from));
+    let mut part = digits.map(|digit| char::from(digit).to_digit(10).map(u64::from));
     let start = whole.parse::<u64>().ok()?;
-    part.fold(Some(start), |sum, digit| sum?.checked_mul(10)?.checked_add(digit?))
+    part.try_fold(start, |sum, digit| sum.checked_mul(10)?.checked_add(digit?))
 }
 
 #[cfg(feature = "schema")]
