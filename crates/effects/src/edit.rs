@@ -43,16 +43,27 @@ pub trait HeldBody {
 /// anything and must not be used.
 ///
 /// Edits within the first 64 KiB replace the front up to the last of them. For others the body is turned once: block
-/// by block it is taken off the front and put at the end.
+/// by block it is taken off the front and put at the end. Hosts of before 2022 replace all of a body or nothing: there
+/// all of it is read.
 pub fn apply(body: &mut impl HeldBody, len: usize, edits: &[Edit]) -> bool {
     let Some(last) = edits.last() else { return true };
     let ordered = edits.is_sorted_by(|one, next| one.end() <= next.start);
     if !ordered || last.end() > len {
         return false;
     }
-    if last.end() <= BLOCK { front(body, last.end(), edits) } else { turn(body, len, edits) }
+    if last.end() > BLOCK {
+        match turn(body, len, edits) {
+            Ok(()) => return true,
+            Err(Stopped { untouched: true }) => {}
+            Err(_) => return false,
+        }
+    } else if front(body, last.end(), edits) {
+        return true;
+    }
+    front(body, len, edits)
 }
 
+/// Replaces the first `end` bytes, in which all edits are.
 fn front(body: &mut impl HeldBody, end: usize, edits: &[Edit]) -> bool {
     let Some(old) = body.read(0, end).filter(|old| old.len() == end) else { return false };
     let mut new = Vec::with_capacity(Edit::len_after(edits, end));
@@ -62,37 +73,54 @@ fn front(body: &mut impl HeldBody, end: usize, edits: &[Edit]) -> bool {
         new.extend_from_slice(&edit.with);
         at = edit.end();
     }
+    new.extend_from_slice(old.get(at..).unwrap_or_default());
     body.replace_front(end, &new)
 }
 
-fn turn(body: &mut impl HeldBody, len: usize, edits: &[Edit]) -> bool {
+/// The host refused.
+struct Stopped {
+    /// Before anything was changed.
+    untouched: bool,
+}
+
+fn turn(body: &mut impl HeldBody, len: usize, edits: &[Edit]) -> Result<(), Stopped> {
     let mut at = 0;
+    let mut untouched = true;
     for edit in edits {
-        let done = move_behind(body, edit.start.saturating_sub(at))
-            && (edit.len == 0 || body.replace_front(edit.len, &[]))
-            && (edit.with.is_empty() || body.append(&edit.with));
-        if !done {
-            return false;
+        move_behind(body, edit.start.saturating_sub(at), &mut untouched)?;
+        if edit.len > 0 {
+            changed(body.replace_front(edit.len, &[]), &mut untouched)?;
+        }
+        if !edit.with.is_empty() {
+            changed(body.append(&edit.with), &mut untouched)?;
         }
         at = edit.end();
     }
-    move_behind(body, len.saturating_sub(at))
+    move_behind(body, len.saturating_sub(at), &mut untouched)
 }
 
 /// Takes the first `len` bytes off the front and puts them at the end.
-fn move_behind(body: &mut impl HeldBody, len: usize) -> bool {
+fn move_behind(body: &mut impl HeldBody, len: usize, untouched: &mut bool) -> Result<(), Stopped> {
     let mut left = len;
     while left > 0 {
         let size = left.min(BLOCK);
         let Some(block) = body.read(0, size).filter(|block| block.len() == size) else {
-            return false;
+            return Err(Stopped { untouched: *untouched });
         };
-        if !body.replace_front(size, &[]) || !body.append(&block) {
-            return false;
-        }
+        changed(body.replace_front(size, &[]), untouched)?;
+        changed(body.append(&block), untouched)?;
         left -= size;
     }
-    true
+    Ok(())
+}
+
+fn changed(done: bool, untouched: &mut bool) -> Result<(), Stopped> {
+    if done {
+        *untouched = false;
+        Ok(())
+    } else {
+        Err(Stopped { untouched: *untouched })
+    }
 }
 
 /// As Envoy holds one; for bodies that a filter holds itself, and for tests.
@@ -173,7 +201,7 @@ mod tests {
 
     impl HeldBody for Stubborn {
         fn read(&self, start: usize, max: usize) -> Option<Vec<u8>> {
-            assert!(max <= BLOCK, "{max} bytes at once");
+            assert!(max <= BLOCK || self.1 == 0, "{max} bytes at once");
             self.0.read(start, max)
         }
 
@@ -185,6 +213,33 @@ mod tests {
         fn append(&mut self, with: &[u8]) -> bool {
             self.1 = self.1.saturating_sub(1);
             self.1 > 0 && HeldBody::append(&mut self.0, with)
+        }
+    }
+
+    /// Replaces all or nothing.
+    struct Old(Vec<u8>);
+
+    impl HeldBody for Old {
+        fn read(&self, start: usize, max: usize) -> Option<Vec<u8>> {
+            self.0.read(start, max)
+        }
+
+        fn replace_front(&mut self, len: usize, with: &[u8]) -> bool {
+            len >= self.0.len() && self.0.replace_front(len, with)
+        }
+
+        fn append(&mut self, _: &[u8]) -> bool {
+            false
+        }
+    }
+
+    #[test]
+    fn a_host_that_replaces_all_or_nothing_is_given_all() {
+        let body = vec![7; 150_000];
+        for edits in [vec![edit(3, 1, "x")], vec![edit(3, 1, "x"), edit(149_999, 1, "yz")]] {
+            let mut held = Old(body.clone());
+            assert!(apply(&mut held, body.len(), &edits));
+            assert!(held.0 == expected(&body, &edits));
         }
     }
 
