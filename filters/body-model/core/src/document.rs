@@ -68,7 +68,16 @@ impl Document {
     pub(crate) fn new(config: &Config) -> Self {
         let depth = tollgate_json::Limits { depth: config.limits.depth };
         let estimator = config.estimate.is_some().then(|| Estimator::new(PROMPT));
-        let scanner = Scanner::with_strings(WANTED, depth, estimator);
+        // Each member that is wanted costs every request a little.
+        let wanted = if estimator.is_some() {
+            WANTED.len()
+        } else if config.tags.body || config.fallbacks.body {
+            PROMPT
+        } else {
+            OPTIONS.tags
+        };
+        let wanted = WANTED.get(..wanted).unwrap_or(WANTED);
+        let scanner = Scanner::with_strings(wanted, depth, estimator);
         Self { scanner, limits: config.limits }
     }
 
