@@ -49,7 +49,7 @@ pub fn json_scanner(data: &[u8]) {
     assert_eq!(telling.push(document).and_then(|()| telling.finish()), result);
     let stops = [&[][..], &[at]].map(|cuts| stops(document, cuts));
     assert_eq!(stops[0], stops[1]);
-    let pairs = match serde_json::from_slice::<Pairs>(document) {
+    let pairs = match serde_json::from_slice::<Pairs<Value>>(document) {
         Ok(pairs) => pairs.0,
         Err(error) => {
             // The differences that the crate documents.
@@ -132,7 +132,7 @@ fn take_out(document: &[u8], pairs: &[(String, Value)], scanner: &Scanner, membe
     }
     let gone = |key: &str| members.iter().any(|index| WANTED[*index].key == key);
     let expected: Vec<&(String, Value)> = pairs.iter().filter(|(key, _)| !gone(key)).collect();
-    let found = match serde_json::from_slice::<Pairs>(&left) {
+    let found = match serde_json::from_slice::<Pairs<Value>>(&left) {
         Ok(found) => found.0,
         Err(error) => panic!("{error}: {}", String::from_utf8_lossy(&left)),
     };

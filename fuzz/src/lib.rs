@@ -1,9 +1,10 @@
 //! What the fuzz targets check. Each function panics on a finding, and only then.
 //!
 //! Bytes come from where an attacker or a mistake can put them: bodies of clients ([`json_scanner`],
-//! [`multipart()`], [`body_model`], [`inflate()`]), streams of upstreams ([`sse_framer`]), the host's memory ([`header_map`]), the
+//! [`multipart()`], [`body_model()`], [`inflate()`]), streams of upstreams ([`sse_framer`]), the host's memory ([`header_map`]), the
 //! operator's files ([`configurations`]). Where cuts matter, the first byte says where to cut.
 
+mod body_model;
 mod inflate;
 mod json;
 mod multipart;
@@ -12,16 +13,14 @@ mod pairs;
 use std::collections::BTreeMap;
 
 use body_model_core::BodyModel;
-use serde_json::Value;
 use tollgate_api::{Listing, Paths};
-use tollgate_effects::testkit::{Cut, Exchange};
 use tollgate_effects::{Headers, Plugin};
 use tollgate_sse::{Framer, Piece};
 
+pub use body_model::body_model;
 pub use inflate::inflate;
 pub use json::json_scanner;
 pub use multipart::multipart;
-use pairs::Pairs;
 
 type NoEnvironment = BTreeMap<String, String>;
 
@@ -46,37 +45,6 @@ pub fn paths(data: &[u8]) {
         (Ok(None), _) | (Ok(Some(_)), Err(_)) => {}
     }
     let _ = Listing::of_path(&prefixed, data);
-}
-
-/// The filter does the same whole and cut; what it lets through is an object whose one model it
-/// published, as serde_json reads it.
-pub fn body_model(data: &[u8]) {
-    let (at, body) = cut(data);
-    let config = br#"{"aliases":{"a":"alias of a"},"limits":{"maxBodyBytes":4096}}"#;
-    let Ok(configured) = BodyModel::configure(config, &NoEnvironment::new()) else {
-        panic!("the configuration is good");
-    };
-    let [whole, pieces] = [Cut::Whole, Cut::At(&[at])].map(|cut| {
-        let mut exchange = Exchange::new(configured.plugin.stream());
-        let headers = [(":method", "POST"), (":path", "/v1/chat/completions")];
-        exchange.request(&headers, Some(body), cut);
-        exchange
-    });
-    assert_eq!(whole.reply, pieces.reply);
-    assert_eq!(whole.reply.is_none(), whole.request.released);
-    if whole.reply.is_none() {
-        assert_eq!(whole.request.headers, pieces.request.headers);
-        assert_eq!(whole.request.body, pieces.request.body);
-        let sent: Pairs = match serde_json::from_slice(&whole.request.body) {
-            Ok(sent) => sent,
-            Err(error) if error.to_string().contains("number out of range") => return,
-            Err(error) => panic!("let through: {error}"),
-        };
-        let models: Vec<&Value> =
-            sent.0.iter().filter(|(key, _)| key == "model").map(|(_, value)| value).collect();
-        let published = whole.state("tollgate.model").map(Value::from);
-        assert_eq!(models, published.iter().collect::<Vec<_>>());
-    }
 }
 
 /// The framer loses and repeats no byte, and finds the same events whole and cut.

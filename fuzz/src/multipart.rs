@@ -65,7 +65,7 @@ pub fn multipart(data: &[u8]) {
 }
 
 /// The names and contents of a form's fields, as `multer` finds them; `None` if it finds no form.
-fn fields(boundary: &str, body: &[u8]) -> Option<Vec<(String, Vec<u8>)>> {
+pub(crate) fn fields(boundary: &str, body: &[u8]) -> Option<Vec<(String, Vec<u8>)>> {
     let body = body.to_vec();
     let whole = stream::once(async move { Ok::<_, Infallible>(body) });
     let mut form = multer::Multipart::new(whole, boundary);
