@@ -111,7 +111,8 @@ impl Document {
         self.check_one_model()?;
         let member = self.scanner.member(MODEL);
         let (Kind::String, Some(at)) = (member.kind, member.range.clone()) else {
-            return if member.exact == 0 { Ok(None) } else { Err(Refusal::MissingModel) };
+            // One in another case is one to some backends, whatever the path says.
+            return if member.count == 0 { Ok(None) } else { Err(Refusal::MissingModel) };
         };
         // What is too long to be kept is longer than any limit.
         let Some(name) = member.text() else {
@@ -122,7 +123,7 @@ impl Document {
     }
 
     /// Whether a stream is asked for. Backends disagree on a `stream` that is no boolean (some take `1` and `"true"`
-    /// for true), and on which of two counts.
+    /// for true), on which of two counts, and on one in another case.
     pub(crate) fn stream(&self) -> Result<bool, Refusal> {
         let member = self.scanner.member(STREAM);
         if member.count > 1 {
@@ -130,7 +131,8 @@ impl Document {
         }
         match (member.kind, member.raw()) {
             (Kind::Bool, raw) => Ok(raw == Some(b"true")),
-            (Kind::Absent | Kind::Null, _) => Ok(false),
+            (Kind::Null, _) => Ok(false),
+            (Kind::Absent, _) if member.count == 0 => Ok(false),
             _ => Err(Refusal::StreamNotBoolean),
         }
     }

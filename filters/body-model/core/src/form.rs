@@ -54,7 +54,9 @@ impl Form {
     /// The model, and where its text is in the body; `None` if there is no such field.
     pub(crate) fn model(&self) -> Result<Option<Named>, Refusal> {
         let field = self.field(MODEL, "model")?;
-        let Some(at) = field.range.clone() else { return Ok(None) };
+        let Some(at) = field.range.clone() else {
+            return if field.count == 0 { Ok(None) } else { Err(Refusal::MissingModel) };
+        };
         if field.is_file {
             return Err(InvalidModel::NotText.into());
         }

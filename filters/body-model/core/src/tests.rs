@@ -188,6 +188,8 @@ fn bad_bodies_are_refused_in_every_cut() {
         (&format!(r#"{{"model":"{huge}"}}"#), 400, "invalid_model", Some("model")),
         (r#"{"model":"m","stream":true,"stream":false}"#, 400, "invalid_parameter", Some("stream")),
         (r#"{"model":"m","stream":1}"#, 400, "invalid_parameter", Some("stream")),
+        (r#"{"model":"m","Stream":true}"#, 400, "invalid_parameter", Some("stream")),
+        (r#"{"Stream":null,"model":"m"}"#, 400, "invalid_parameter", Some("stream")),
         (r#"{"model":"m","stream":"true"}"#, 400, "invalid_parameter", Some("stream")),
     ] {
         let exchange = if body.len() > 2000 {

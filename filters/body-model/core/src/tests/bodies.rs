@@ -123,6 +123,8 @@ fn a_path_and_a_body_must_name_the_same_model() {
         (gemini, r#"{"model":"models/other"}"#, Err("duplicate_model")),
         (azure, r#"{"model":"fast","model":"fast"}"#, Err("duplicate_model")),
         (azure, r#"{"model":7}"#, Err("missing_model")),
+        (azure, r#"{"Model":"fast"}"#, Err("missing_model")),
+        (azure, r#"{"Model":"other"}"#, Err("missing_model")),
     ] {
         let exchange = post_all_ways(&config, path, &[], body.as_bytes());
         match expected {
