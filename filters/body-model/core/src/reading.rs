@@ -21,8 +21,9 @@ pub(crate) struct Reading {
     body: Body,
     /// Whether the method asks for a body.
     expects_body: bool,
-    /// As declared.
-    content_length: Option<usize>,
+    /// Whether its length is declared, and what it is declared to be, if that can be read.
+    has_length: bool,
+    length: Option<usize>,
     /// The path, where it names the model.
     path: Vec<u8>,
     tags: Vec<String>,
@@ -60,14 +61,19 @@ impl Reading {
         if call.streams == Streams::AsBodySays && config.publish.names.stream.is_some() {
             enough |= 1 << STREAM;
         }
-        let whole = coding.is_some() || config.hold == Hold::Host || config.needs_whole_body();
+        let has_length = headers.contains("content-length");
         let length = headers.content_length().and_then(|length| usize::try_from(length).ok());
+        let whole = coding.is_some()
+            || config.hold == Hold::Host
+            || config.needs_whole_body()
+            || has_length && length.is_none();
         let path = headers.get(":path").filter(|_| call.model.is_some()).unwrap_or_default();
         Ok(Self {
             body: Body::new(config, headers, may_be_form, coding)?,
             call,
             expects_body,
-            content_length: length,
+            has_length,
+            length,
             path: path.to_vec(),
             tags: header_tags(&config.tags, headers)?,
             encoded: coding.is_some(),
@@ -154,7 +160,7 @@ impl Reading {
         let edits: Vec<Edit> = self.rename(decision)?.into_iter().collect();
         let fact = self.fact(decision);
         config.publish.tell(&fact, config.hold, out);
-        if let Some(length) = self.content_length
+        if let Some(length) = self.length
             && !edits.is_empty()
         {
             out.push(set_length(Edit::len_after(&edits, length)));
@@ -311,7 +317,7 @@ impl Reading {
         };
         if let Some(length) = length
             && held
-            && self.content_length.is_some()
+            && self.has_length
         {
             out.push(set_length(length));
         }

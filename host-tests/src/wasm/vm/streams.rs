@@ -115,7 +115,8 @@ impl Vm {
     pub(crate) fn end_connection(&mut self, id: u32) -> Result<(), Failed> {
         let ended = self.on_done(id).and_then(|_| self.on_log(id));
         // Of a VM that failed only the context goes.
-        ended.and(self.delete(id))
+        let deleted = self.delete(id);
+        ended.and(deleted)
     }
 
     pub(crate) fn on_log(&mut self, id: u32) -> Result<(), Failed> {

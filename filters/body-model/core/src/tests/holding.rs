@@ -79,6 +79,24 @@ fn what_goes_on_is_the_same_however_the_body_is_cut() {
 }
 
 #[test]
+fn a_length_that_cannot_be_read_is_replaced_with_the_body() {
+    let config = json!({"aliases": {"fast": "a-longer-name"}});
+    let body = br#"{"model":"fast","stream":true}"#;
+    for lengths in [&["30", "30"][..], &["-1"], &["x"], &["99999999999999999999999"]] {
+        for cut in [Cut::Whole, Cut::EveryByte, Cut::ThenEmpty] {
+            let mut exchange = exchange(&config);
+            let mut headers = headers(CHAT);
+            headers.extend(lengths.iter().map(|length| ("content-length", *length)));
+            exchange.request(&headers, Some(body), cut);
+            let found =
+                exchange.request.headers.iter().filter(|(name, _)| name == "content-length");
+            let found: Vec<&[u8]> = found.map(|(_, value)| value.as_slice()).collect();
+            assert_eq!(found, [b"39"], "{lengths:?} {cut:?} {:?}", exchange.reply);
+        }
+    }
+}
+
+#[test]
 fn a_large_piece_is_read_in_windows() {
     let config = json!({"aliases": {"fast": "a-longer-name"}});
     let long = "x".repeat(300);
