@@ -165,7 +165,17 @@ pub(crate) struct Blocks {
     sizes: Sizes,
     /// Lengths of words; more than are ever told, for the fixed codes.
     words: Vec<u8>,
+    /// Decoded bytes that were moved out of the buffer.
+    gone: usize,
+    /// How often codes were set.
+    tables: usize,
 }
+
+/// Codes that may be set without a byte decoded, and how many bytes are to be decoded for each one more. Setting them
+/// costs as much as decoding some hundred bytes, and takes ten bytes to ask for; encoders ask for new ones
+/// after some thousand bytes.
+const FREE_TABLES: usize = 1024;
+const BYTES_PER_TABLE: usize = 64;
 
 impl Blocks {
     pub(crate) fn new() -> Self {
@@ -180,6 +190,8 @@ impl Blocks {
             ordered: Code::new(7, ORDER.len()),
             sizes: Sizes::default(),
             words: vec![0; FIXED_LITERALS + FIXED_DISTANCES],
+            gone: 0,
+            tables: 0,
         }
     }
 
@@ -203,6 +215,7 @@ impl Blocks {
         } else {
             // More than the history, since the buffer is twice as long and nearly full.
             self.buffer.copy_within(self.at - HISTORY..self.at, 0);
+            self.gone = self.gone.saturating_add(self.at - HISTORY);
             self.at = HISTORY;
         }
     }
@@ -258,6 +271,11 @@ impl Blocks {
 
     fn set_codes(&mut self, literals: usize, distances: usize) -> Result<(), Error> {
         self.fixed = false;
+        self.tables = self.tables.saturating_add(1);
+        let decoded = self.gone.saturating_add(self.at);
+        if self.tables > FREE_TABLES.saturating_add(decoded / BYTES_PER_TABLE) {
+            return Err(Error::Wasteful);
+        }
         let (literals, rest) = self.words.split_at_checked(literals).unwrap_or_default();
         self.literals.set(literals)?;
         self.distances.set(rest.get(..distances).unwrap_or_default())?;

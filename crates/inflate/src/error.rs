@@ -15,6 +15,8 @@ pub enum Error {
     TooLarge,
     /// Something comes behind the end: another gzip member, or any other byte.
     Trailing,
+    /// It sets codes far more often than it uses them: made to cost time.
+    Wasteful,
 }
 
 impl fmt::Display for Error {
@@ -25,6 +27,7 @@ impl fmt::Display for Error {
             Self::Incomplete => "the compressed body ends too early",
             Self::TooLarge => "the body is larger than the limit once decompressed",
             Self::Trailing => "the compressed body goes on behind its end",
+            Self::Wasteful => "the compressed body has more tables than an encoder writes",
         })
     }
 }

@@ -6,6 +6,7 @@
 //!
 //! - bytes behind the end are refused, and so is a second gzip member, which some decoders read, some
 //!   drop and some take for an error;
+//! - codes may not be set far more often than they are used, which takes time and no bytes;
 //! - checksums and lengths must be right; reserved bits zero; codes those that zlib takes; nothing may
 //!   be copied from before the first byte;
 //! - `deflate` is the zlib format, as RFC 9110, section 8.4.1.2, defines it. Raw DEFLATE under that

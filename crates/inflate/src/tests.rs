@@ -373,6 +373,22 @@ fn blocks_that_are_refused() {
     }
 }
 
+/// A megabyte of them would take a tenth of a second and more.
+#[test]
+fn blocks_that_only_cost_time_are_refused() {
+    let ordered = "000 000 010 010 000 000 000 000 000 000 000 000 000 000 000 010 000 010";
+    // No literals, a word for the end and one for a distance; the end.
+    let empty = format!("0 01 00000 00000 0111 {ordered} 11 1111111 11 1101011 01 01 0");
+    let end = "1 10 0000000";
+    // The last one, of the fixed codes, sets codes too.
+    for (blocks, expected) in [(1023, Ok(())), (1024, Err(Error::Wasteful))] {
+        let member = gzip(&bits(&(empty.repeat(blocks) + end)), b"");
+        assert_eq!(decode(Coding::Gzip, &member), (Vec::new(), expected));
+        let pieces = decode_pieces(Coding::Gzip, usize::MAX, member.chunks(7));
+        assert_eq!(pieces, (Vec::new(), expected));
+    }
+}
+
 #[test]
 fn copies_of_any_distance_and_length() {
     // A pattern of each length, as often as makes the copies of it long.
