@@ -6,6 +6,14 @@ mod word;
 
 use word::{Block, Marks, Word};
 
+/// What is not ASCII in a block that begins between two characters. Bit n: byte n.
+struct Wide {
+    bytes: u64,
+    /// In every sequence that is not UTF-8 a mark, from its first byte to the first that makes it wrong.
+    /// One that the block's end cuts off is not wrong.
+    errors: u64,
+}
+
 /// How many bytes at the start of `bytes` are plain: ASCII, no quote, no backslash, no control.
 #[inline]
 pub(crate) fn plain_run(bytes: &[u8]) -> usize {
@@ -52,18 +60,57 @@ fn long_run(bytes: &[u8]) -> usize {
 /// its predictions otherwise.
 #[inline(never)]
 pub(crate) fn text_run(bytes: &[u8]) -> usize {
+    blocks::<false>(bytes)
+}
+
+/// As [`text_run`], but goes over whole characters that are not ASCII too. For bytes that begin with one;
+/// otherwise use that.
+///
+/// It may end early, but between characters: before a block with bytes that are not UTF-8, behind one
+/// that is all ASCII, and at once if the first has nothing more that is not ASCII: then the plain run
+/// behind the character is worth more.
+#[inline(never)]
+pub(crate) fn wide_run(bytes: &[u8]) -> usize {
+    blocks::<true>(bytes)
+}
+
+#[inline(always)]
+fn blocks<const WIDE: bool>(bytes: &[u8]) -> usize {
     let mut done = 0;
     while let Some((block, _)) = bytes.get(done..).unwrap_or_default().split_first_chunk() {
         let Block { quotes, backslashes, others } = Block::new(block);
         let (escapes, escaped) = escapes(backslashes);
         let bad = if escaped == 0 { 0 } else { escaped & !Block::escapable(block, escaped) };
         // A bad escape ends the run before its backslash. The first byte is never escaped.
-        let end = (quotes | others) & !escaped | bad >> 1;
+        let bad = bad >> 1;
+        let mut end = (quotes | others) & !escaped | bad;
+        // What the last byte escapes is in the next block.
+        let mut len = if escapes >> 63 == 0 { Block::LEN } else { Block::LEN - 1 };
+        if WIDE && done == 0 && others >> 4 == 0 {
+            return 0;
+        }
+        if WIDE && others != 0 {
+            let Wide { bytes: wide, errors } = Block::wide(block);
+            end &= !wide;
+            // Up to the first bit of `end`, it included: there a character is seen to be cut off.
+            if errors & (end ^ end.wrapping_sub(1)) != 0 {
+                return done;
+            }
+            // And so is the rest of a character.
+            len = match *block {
+                [.., 0xf0..=0xff, _, _] => Block::LEN - 3,
+                [.., 0xe0..=0xff, _] => Block::LEN - 2,
+                [.., 0xc0..=0xff] => Block::LEN - 1,
+                _ => len,
+            };
+        }
         if end != 0 {
             return done + end.trailing_zeros() as usize;
         }
-        // What the last byte escapes is in the next block.
-        done += if escapes >> 63 == 0 { Block::LEN } else { Block::LEN - 1 };
+        done += len;
+        if WIDE && others == 0 {
+            break;
+        }
     }
     done
 }
@@ -88,88 +135,4 @@ fn tail(bytes: &[u8]) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_plain_run_ends_at_the_first_special_byte_wherever_it_is() {
-        for len in 0..200 {
-            for special in [b'"', b'\\', 0, 0x1f, 0x80, 0xff] {
-                let mut bytes = vec![b'a'; 200];
-                // What the words above mark wrongly must not matter: put neighbours of the bounds in.
-                bytes.iter_mut().skip(len).step_by(3).for_each(|b| *b = b'!');
-                bytes[len] = special;
-                assert_eq!(plain_run(&bytes), len, "{special} at {len}");
-                assert_eq!(plain_run(&bytes[..len]), len, "nothing special in {len}");
-            }
-        }
-    }
-
-    /// As [`text_run`], but by the byte.
-    fn text(bytes: &[u8]) -> usize {
-        let mut done = 0;
-        while let Some(byte) = bytes.get(done) {
-            done += match (byte, bytes.get(done + 1)) {
-                (b'\\', Some(short)) if b"\"\\/bfnrt".contains(short) => 2,
-                (b'"' | b'\\' | 0..=0x1f | 0x80..=0xff, _) => break,
-                _ => 1,
-            };
-        }
-        done
-    }
-
-    #[test]
-    fn a_run_of_text_goes_over_escapes_and_ends_before_anything_else() {
-        // Every kind of byte often, and series of backslashes of every length over bounds of blocks.
-        let kinds = br#"\\\\"nu/tbrfax "#;
-        let mut number = 1u32;
-        let mut next = |bound: usize| {
-            number = number.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (number >> 8) as usize % bound
-        };
-        let mut reached = 0;
-        for round in 0..20_000 {
-            // Mostly what does not end a run, or it never gets far.
-            let mut bytes: Vec<u8> = Vec::new();
-            while bytes.len() < 300 {
-                match next(40 + round % 400) {
-                    0 => bytes.push(kinds[next(kinds.len())]),
-                    1 => bytes.push(next(256) as u8),
-                    n if n % 3 == 0 => bytes.extend([b'\\', b"\"\\/bfnrt"[next(8)]]),
-                    _ => bytes.push(b'a' + next(26) as u8),
-                }
-            }
-            let (expected, run) = (text(&bytes), text_run(&bytes));
-            assert!(run <= expected, "{run} of {expected} in {bytes:?}");
-            // It stops early only where no whole block is left, and never inside an escape.
-            assert!(run == expected || bytes.len() - run < Block::LEN, "{run} of {expected}");
-            assert_eq!(run + text(&bytes[run..]), expected, "{bytes:?}");
-            reached = reached.max(run);
-        }
-        assert!(reached > 200);
-    }
-
-    #[test]
-    fn every_escape_of_two_bytes_is_known_wherever_it_is() {
-        for byte in 0..=255 {
-            for at in 0..130 {
-                let mut bytes = [b'a'; 256];
-                (bytes[at], bytes[at + 1]) = (b'\\', byte);
-                let is_escape = b"\"\\/bfnrt".contains(&byte);
-                assert_eq!(text_run(&bytes) >= 192, is_escape, "{byte} at {at}");
-                assert!(is_escape || text_run(&bytes) == at, "{byte} at {at}");
-            }
-        }
-    }
-
-    #[test]
-    fn every_byte_is_judged_alike_alone_and_in_a_word() {
-        for byte in 0..=255 {
-            let mut word = [b'a'; Word::LEN];
-            word[0] = byte;
-            assert_eq!(plain_run(&word[..1]) > 0, plain_run(&word) > 0, "{byte}");
-            let plain = matches!(byte, 0x20..=0x7f) && byte != b'"' && byte != b'\\';
-            assert_eq!(plain_run(&word) > 0, plain, "{byte}");
-        }
-    }
-}
+mod tests;

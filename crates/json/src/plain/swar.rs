@@ -1,5 +1,8 @@
 //! A machine word as a vector: where there are no instructions for vectors that we know of.
 
+use core::str;
+
+use super::Wide;
 use crate::string::escaped;
 
 /// Bytes that are judged at once.
@@ -93,5 +96,16 @@ impl Block {
             }
         }
         found
+    }
+
+    /// What of it is not ASCII.
+    pub(super) fn wide(bytes: &[u8; Self::LEN]) -> Wide {
+        let is_wide = |n: &usize| bytes.get(*n).is_some_and(|byte| !byte.is_ascii());
+        let wide = (0..Self::LEN).filter(is_wide).fold(0, |bits, n| bits | 1 << n);
+        let errors = match str::from_utf8(bytes) {
+            Err(error) if error.error_len().is_some() => 1 << error.valid_up_to(),
+            _ => 0,
+        };
+        Wide { bytes: wide, errors }
     }
 }

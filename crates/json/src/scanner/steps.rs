@@ -4,7 +4,7 @@ use super::{Halt, Reading, Scanner, State, Token, keep};
 use crate::depth::Container;
 use crate::member::{KeyMatch, Place};
 use crate::number::{Number, Step};
-use crate::plain::{plain_run, text_run};
+use crate::plain::{plain_run, text_run, wide_run};
 use crate::string::{Hex, HexStep, Utf8, escaped, wide};
 use crate::{Error, Kind, Strings};
 
@@ -130,7 +130,7 @@ impl<S: Strings> Scanner<S> {
                     return self.ended(piece, at + 1);
                 }
                 [b'\\', short, ..] if let Some(character) = escaped(*short) => {
-                    if !(self.strings.listens() || self.in_key && self.key.is_open()) {
+                    if !self.is_heard() {
                         let run = text_run(rest.get(run..).unwrap_or_default());
                         at += run;
                         if run > 0 {
@@ -143,7 +143,7 @@ impl<S: Strings> Scanner<S> {
                 }
                 [b'\\', ..] => self.begin(Token::Escape(None)),
                 [first @ 0x80..=0xff, ..] => {
-                    let run = self.wide_run(piece.get(at..).unwrap_or_default());
+                    let run = self.wide(piece.get(at..).unwrap_or_default());
                     at += run;
                     if run > 0 {
                         continue;
@@ -177,9 +177,24 @@ impl<S: Strings> Scanner<S> {
         self.state = State::String;
     }
 
-    /// Length of the run of complete characters that are not ASCII.
-    fn wide_run(&mut self, bytes: &[u8]) -> usize {
+    /// Whether anybody has to be told of the string's characters.
+    #[inline(always)]
+    fn is_heard(&self) -> bool {
+        self.strings.listens() || self.in_key && self.key.is_open()
+    }
+
+    /// Length of a run of text that begins with a character that is not ASCII, if that one is complete.
+    #[inline(never)]
+    fn wide(&mut self, bytes: &[u8]) -> usize {
         let mut done = 0;
+        // A block is too much for a string of one character.
+        let is_last = matches!(bytes, [_, _, b'"', ..] | [_, _, _, b'"', ..]);
+        if !is_last && !self.is_heard() {
+            done = wide_run(bytes);
+            if done > 0 {
+                return done;
+            }
+        }
         while let Some((character, len)) = bytes.get(done..).and_then(wide) {
             self.character(character);
             done += len;

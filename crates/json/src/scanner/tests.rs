@@ -4,6 +4,7 @@ use super::*;
 use crate::Kind;
 
 mod properties;
+mod wide;
 
 const WANTED: &[Wanted] = &[
     Wanted { key: "model", keep: 64 },

@@ -281,6 +281,7 @@ proptest! {
             4 => "[a-z ]{0,40}".prop_map(String::into_bytes),
             4 => prop::sample::select(vec![&br"\n"[..], br#"\""#, br"\\", br"\\\\", br"\u00e9", "é哪😀".as_bytes()])
                 .prop_map(<[u8]>::to_vec),
+            2 => "[äß哪。😀 -!#-\\[\\]-~]{0,40}".prop_map(String::into_bytes),
             1 => any::<u8>().prop_map(|byte| vec![byte]),
             1 => any::<u8>().prop_map(|byte| vec![b'\\', byte]),
         ], 0..40),
