@@ -15,8 +15,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::both_hosts;
 use super::guest::guest;
 use crate::batch;
-use crate::compare;
+use crate::compare::{self, Difference};
 use crate::plan::Plan;
+use crate::report::Report;
 use generator::Generated;
 
 /// How many seeds without `TOLLGATE_SEEDS`.
@@ -25,6 +26,9 @@ const FEW: u64 = 24;
 /// More chains than one in so many that end in an error on both hosts would say that they test
 /// nothing.
 const MOST_ERRORS: usize = 4;
+
+/// How often a chain is run on Envoy before a difference counts.
+const TIMES: usize = 3;
 
 #[test]
 fn random_chains_give_the_same_report_on_both_hosts() {
@@ -37,7 +41,7 @@ fn random_chains_give_the_same_report_on_both_hosts() {
         let report = crate::wasm::run(&plan);
         errors.fetch_add(usize::from(report.is_err()), Ordering::Relaxed);
         let found = match both_hosts::asked() {
-            true => compare::against(&plan, &report),
+            true => differences(&plan, &report),
             false => Vec::new(),
         };
         if found.is_empty() {
@@ -55,6 +59,19 @@ fn random_chains_give_the_same_report_on_both_hosts() {
     assert!(failures.is_empty(), "{failures}");
     let errors = errors.into_inner();
     assert!(errors * MOST_ERRORS <= seeds.len().max(MOST_ERRORS), "{errors} ended in an error");
+}
+
+/// What differs each time. On a busy machine a request that is answered while it goes on may reach the upstream of a real
+/// Envoy, or not.
+fn differences(plan: &Plan, report: &anyhow::Result<Report>) -> Vec<Difference> {
+    let mut found = Vec::new();
+    for _ in 0..TIMES {
+        found = compare::against(plan, report);
+        if found.is_empty() {
+            break;
+        }
+    }
+    found
 }
 
 #[test]
