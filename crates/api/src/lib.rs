@@ -17,6 +17,7 @@ mod listing;
 mod operations;
 mod paths;
 mod pattern;
+mod query;
 mod segments;
 #[cfg(any(test, feature = "testkit"))]
 pub mod testkit;
@@ -27,3 +28,4 @@ pub use endpoint::Endpoint;
 pub use error::ApiError;
 pub use listing::Listing;
 pub use paths::{Paths, PathsProblem};
+pub use query::query_parameter;

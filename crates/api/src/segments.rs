@@ -130,7 +130,8 @@ pub(crate) fn encode(name: &str, out: &mut Vec<u8>) {
     }
 }
 
-fn byte_of(high: u8, low: u8) -> Option<u8> {
+/// The byte that two hexadecimal digits stand for.
+pub(crate) fn byte_of(high: u8, low: u8) -> Option<u8> {
     let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|d| u8::try_from(d).ok());
     Some(digit(high)? << 4 | digit(low)?)
 }

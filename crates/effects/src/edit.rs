@@ -27,6 +27,22 @@ impl Edit {
     }
 }
 
+/// Applies `edits` (ascending, disjoint) to a body that the filter holds itself. Whether that was done; if not, nothing was.
+pub fn splice(body: &mut Vec<u8>, edits: &[Edit]) -> bool {
+    let fit = fit(edits, body.len());
+    // From the last one on, so that the places of the others stay.
+    for edit in edits.iter().rev().filter(|_| fit) {
+        body.splice(edit.start..edit.end(), edit.with.iter().copied());
+    }
+    fit
+}
+
+/// Whether edits are ascending, disjoint, and within a body of `len` bytes.
+fn fit(edits: &[Edit], len: usize) -> bool {
+    edits.is_sorted_by(|one, next| one.end() <= next.start)
+        && edits.last().is_none_or(|last| last.end() <= len)
+}
+
 /// A body that the host holds. It can be changed at its ends only (`proxy_set_buffer_bytes` in Envoy).
 pub trait HeldBody {
     /// Up to `max` bytes from `start`; `None` if the host refuses.
@@ -47,8 +63,7 @@ pub trait HeldBody {
 /// all of it is read.
 pub fn apply(body: &mut impl HeldBody, len: usize, edits: &[Edit]) -> bool {
     let Some(last) = edits.last() else { return true };
-    let ordered = edits.is_sorted_by(|one, next| one.end() <= next.start);
-    if !ordered || last.end() > len {
+    if !fit(edits, len) {
         return false;
     }
     if last.end() > BLOCK {
@@ -123,27 +138,27 @@ fn changed(done: bool, untouched: &mut bool) -> Result<(), Stopped> {
     }
 }
 
-/// As Envoy holds one; for bodies that a filter holds itself, and for tests.
-impl HeldBody for Vec<u8> {
-    fn read(&self, start: usize, max: usize) -> Option<Vec<u8>> {
-        let rest = self.get(start..)?;
-        Some(rest.get(..max).unwrap_or(rest).to_vec())
-    }
-
-    fn replace_front(&mut self, len: usize, with: &[u8]) -> bool {
-        self.splice(..len.min(self.len()), with.iter().copied());
-        true
-    }
-
-    fn append(&mut self, with: &[u8]) -> bool {
-        self.extend_from_slice(with);
-        true
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// As Envoy holds one.
+    impl HeldBody for Vec<u8> {
+        fn read(&self, start: usize, max: usize) -> Option<Vec<u8>> {
+            let rest = self.get(start..)?;
+            Some(rest.get(..max).unwrap_or(rest).to_vec())
+        }
+
+        fn replace_front(&mut self, len: usize, with: &[u8]) -> bool {
+            self.splice(..len.min(self.len()), with.iter().copied());
+            true
+        }
+
+        fn append(&mut self, with: &[u8]) -> bool {
+            self.extend_from_slice(with);
+            true
+        }
+    }
 
     fn edit(start: usize, len: usize, with: &str) -> Edit {
         Edit { start, len, with: with.into() }
@@ -178,6 +193,8 @@ mod tests {
             assert!(apply(&mut held, body.len(), &edits), "{edits:?}");
             let wanted = expected(body, &edits);
             assert!(held == wanted, "{edits:?}");
+            let mut own = body.to_vec();
+            assert!(splice(&mut own, &edits) && own == wanted, "{edits:?}");
             assert_eq!(Edit::len_after(&edits, body.len()), wanted.len());
         }
     }
@@ -192,6 +209,7 @@ mod tests {
         ] {
             let mut held = b"abcdef".to_vec();
             assert!(!apply(&mut held, 6, &edits), "{edits:?}");
+            assert!(!splice(&mut held, &edits), "{edits:?}");
             assert_eq!(held, b"abcdef");
         }
     }

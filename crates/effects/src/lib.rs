@@ -23,7 +23,7 @@ mod stream;
 pub mod testkit;
 
 pub use context::{Context, Environment, Properties, UnixNanos};
-pub use edit::{Edit, HeldBody, apply};
+pub use edit::{Edit, HeldBody, apply, splice};
 pub use effect::{Direction, Effect, Effects, LogLevel, Reply};
 pub use headers::{Headers, media_type};
 pub use stream::{Body, Configured, Flow, Phase, Plugin, Stream, WINDOW, Want};

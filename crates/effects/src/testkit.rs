@@ -277,7 +277,7 @@ impl<S: Stream> Exchange<S> {
             }
             Effect::EditBody { on, edits } => {
                 let held = &mut self.message(on).held;
-                assert!(crate::apply(held, held.len(), &edits), "{edits:?}");
+                assert!(crate::splice(held, &edits), "{edits:?}");
             }
             Effect::Log { level, message } => self.logs.push((level, message)),
             Effect::RemoveHeader { on, name } => {

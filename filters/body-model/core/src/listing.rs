@@ -5,7 +5,7 @@
 //!
 //! Not here: which paths ask for it (`tollgate_api::Listing`).
 
-use tollgate_api::{Dialect, Listing};
+use tollgate_api::{Dialect, Listing, query_parameter};
 use tollgate_effects::{Context, Effect, Headers, Reply};
 use tollgate_facts::CallerModels;
 use tollgate_json::Writer;
@@ -176,7 +176,7 @@ fn write_page(
 
 /// How many models a page shall have.
 fn size(path: &[u8], name: &'static str, default: usize) -> Result<usize, Refusal> {
-    let Some(text) = parameter(path, name) else { return Ok(default) };
+    let Some(text) = query_parameter(path, name) else { return Ok(default) };
     match text.parse() {
         // Gemini's way of not saying; Anthropic has no pages without models.
         Ok(0) if name == "pageSize" => Ok(default),
@@ -187,44 +187,13 @@ fn size(path: &[u8], name: &'static str, default: usize) -> Result<usize, Refusa
 
 /// Where the model is that the cursor called `name` names.
 fn place(path: &[u8], name: &'static str, models: &[Shown<'_>]) -> Result<Option<usize>, Refusal> {
-    match parameter(path, name).as_deref() {
+    match query_parameter(path, name).as_deref() {
         None | Some("") => Ok(None),
         Some(id) => match models.iter().position(|model| model.id == id) {
             Some(at) => Ok(Some(at)),
             None => Err(Refusal::Query(name)),
         },
     }
-}
-
-/// The first parameter of this name in a path's query, decoded.
-fn parameter(path: &[u8], name: &str) -> Option<String> {
-    let path = path.split(|b| *b == b'#').next()?;
-    let query = path.splitn(2, |b| *b == b'?').nth(1)?;
-    let pairs = query.split(|b| *b == b'&');
-    let value =
-        pairs.filter_map(|pair| pair.strip_prefix(name.as_bytes())?.strip_prefix(b"=")).next()?;
-    Some(decoded(value))
-}
-
-/// The text of a percent-encoded value.
-fn decoded(mut rest: &[u8]) -> String {
-    let digit = |b: u8| char::from(b).to_digit(16).and_then(|d| u8::try_from(d).ok());
-    let mut out = Vec::with_capacity(rest.len());
-    while let Some((&first, behind)) = rest.split_first() {
-        rest = behind;
-        out.push(match (first, behind) {
-            (b'%', [high, low, behind @ ..]) => match (digit(*high), digit(*low)) {
-                (Some(high), Some(low)) => {
-                    rest = behind;
-                    high << 4 | low
-                }
-                _ => first,
-            },
-            (b'+', _) => b' ',
-            _ => first,
-        });
-    }
-    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// A second since 1970 as RFC 3339 writes it: days to a date as Howard Hinnant's "chrono-Compatible Low-Level

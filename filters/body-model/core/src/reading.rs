@@ -1,7 +1,7 @@
 //! A call whose body is under way: what is known of it, and what is done once enough is.
 
 use tollgate_api::{Call, Dialect, Streams};
-use tollgate_effects::{Context, Direction, Edit, Effect, Effects, Headers, apply};
+use tollgate_effects::{Context, Direction, Edit, Effect, Effects, Headers, splice};
 use tollgate_facts::CallerModels;
 use tollgate_inflate::Coding;
 
@@ -24,8 +24,8 @@ pub(crate) struct Reading {
     /// Whether its length is declared, and what it is declared to be, if that can be read.
     has_length: bool,
     length: Option<usize>,
-    /// The path, where it names the model.
-    path: Vec<u8>,
+    /// The path with the model's other name, where it names the model by an alias.
+    rewritten_path: Option<Vec<u8>>,
     tags: Vec<String>,
     encoded: bool,
     /// What must be known for the headers to go on before the body has ended, as bits; `None`: all of it.
@@ -67,14 +67,13 @@ impl Reading {
             || config.hold == Hold::Host
             || config.needs_whole_body()
             || has_length && length.is_none();
-        let path = headers.get(":path").filter(|_| call.model.is_some()).unwrap_or_default();
         Ok(Self {
             body: Body::new(config, headers, may_be_form, coding)?,
             call,
             expects_body,
             has_length,
             length,
-            path: path.to_vec(),
+            rewritten_path: None,
             tags: header_tags(&config.tags, headers)?,
             encoded: coding.is_some(),
             enough: (!whole).then_some(enough),
@@ -83,16 +82,18 @@ impl Reading {
         })
     }
 
-    /// Decides on a model that the path names.
+    /// Decides on a model that `path` names.
     pub(crate) fn decide_by_path(
         &mut self,
         config: &Config,
         ctx: Context<'_>,
+        path: &[u8],
     ) -> Result<(), Refusal> {
         let Some(model) = &self.call.model else { return Ok(()) };
         check_model(&model.name, config.limits.model)?;
         let decision = Decision::new(config, ctx, model.name.clone(), None)?;
         if decision.renames() {
+            self.rewritten_path = Some(model.rewrite(path, &decision.resolved.model));
             // The body may name it too.
             self.enough = None;
         }
@@ -143,7 +144,7 @@ impl Reading {
 
     /// With `hold: host` the headers go on before the body: takes off what may not be true of it any more, and puts in
     /// the path what is known by now.
-    pub(crate) fn prepare_headers(&self, config: &Config, out: &mut Effects) {
+    pub(crate) fn prepare_headers(&mut self, config: &Config, out: &mut Effects) {
         if self.encoded || config.may_edit_body() {
             // The host's buffer filter writes the length of what it has buffered.
             out.push(remove("content-length"));
@@ -151,7 +152,7 @@ impl Reading {
         if self.encoded {
             out.push(remove("content-encoding"));
         }
-        self.rewrite_path(out);
+        out.extend(self.rewritten_path.take().map(|path| set(":path", path)));
     }
 
     /// Lets the headers go, and what has come of the body.
@@ -210,11 +211,8 @@ impl Reading {
             edits.insert(at, edit);
         }
         config.publish.tell(&fact, config.hold, out);
-        if config.hold == Hold::Headers {
-            self.decision = Some(decision);
-            self.rewrite_path(out);
-        }
-        self.change_body(config, edits, out);
+        out.extend(self.rewritten_path.take().map(|path| set(":path", path)));
+        self.change_body(config, edits, out)?;
         out.push(Effect::ClearRouteCache);
         Ok(())
     }
@@ -284,23 +282,20 @@ impl Reading {
         }
     }
 
-    /// Puts the model's name into the path that has another one.
-    fn rewrite_path(&self, out: &mut Effects) {
-        if let (Some(model), Some(decision)) = (&self.call.model, &self.decision)
-            && decision.renames()
-        {
-            let path = model.rewrite(&self.path, &decision.resolved.model);
-            out.push(set(":path", path));
-        }
-    }
-
-    fn change_body(&mut self, config: &Config, edits: Vec<Edit>, out: &mut Effects) {
+    fn change_body(
+        &mut self,
+        config: &Config,
+        edits: Vec<Edit>,
+        out: &mut Effects,
+    ) -> Result<(), Refusal> {
         let on = Direction::Request;
         let held = config.hold == Hold::Headers;
         let length = match self.body.take_decoded() {
             Some(mut decoded) => {
-                let len = decoded.len();
-                apply(&mut decoded, len, &edits);
+                // They are places in it, so they fit; if not, what goes on would not be what was allowed.
+                if !splice(&mut decoded, &edits) {
+                    return Err(Refusal::Inflate(tollgate_inflate::Error::Corrupt));
+                }
                 let len = decoded.len();
                 out.push(Effect::ReplaceBody { on, with: decoded });
                 if held {
@@ -321,6 +316,7 @@ impl Reading {
         {
             out.push(set_length(length));
         }
+        Ok(())
     }
 }
 

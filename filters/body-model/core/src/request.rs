@@ -147,7 +147,7 @@ impl Request {
             None => {}
         }
         let mut reading = Reading::new(&config, call, headers, expects_body, coding)?;
-        reading.decide_by_path(&config, ctx)?;
+        reading.decide_by_path(&config, ctx, headers.get(":path").unwrap_or_default())?;
         if config.hold == Hold::Host {
             // The headers go on now: what the body may change of them is changed before.
             reading.prepare_headers(&config, out);
